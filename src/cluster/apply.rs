@@ -1,0 +1,106 @@
+//! Server-side apply, and initial fields after it.
+
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use serde_json::{Value, json};
+
+use super::live::to_value;
+use super::managed_fields::is_owned;
+use super::{Cluster, Fault, call};
+use crate::render::{InitialField, MANAGED_BY, Object, insert};
+
+/// The field manager of every apply.
+pub const FIELD_MANAGER: &str = MANAGED_BY;
+/// The field manager of initial fields.
+pub const INITIAL_FIELD_MANAGER: &str = "keyboss-initial";
+
+/// How often an initial field is tried again after somebody else wrote first.
+const INITIAL_ATTEMPTS: usize = 5;
+
+/// Fields that were somebody else's until this apply (RULES.md T15), in the server's words.
+pub type Taken = Vec<String>;
+
+/// What an apply left behind.
+#[derive(Clone, Debug)]
+pub struct Applied {
+    /// The object, as the server answered.
+    pub value: Value,
+    /// Fields that were taken from other managers.
+    pub taken: Taken,
+}
+
+impl Cluster {
+    /// Applies an object; then writes those of its initial fields that nobody owns yet.
+    ///
+    /// # Errors
+    /// When the server refuses it, or does not answer.
+    pub async fn apply(&self, object: &Object, dry_run: bool) -> Result<Applied, Fault> {
+        let (api, resource) = self.api_of(object)?;
+        let mut body = object.value.clone();
+        body["apiVersion"] = json!(resource.api_version);
+        let name = &object.id.name;
+        let params = |force| PatchParams { dry_run, force, field_manager: Some(FIELD_MANAGER.to_owned()), ..Default::default() };
+        let mut taken = Vec::new();
+        let answer = match call(api.patch(name, &params(false), &Patch::Apply(&body))).await {
+            Err(Fault::Api { code: 409, causes, .. }) if causes.iter().any(|cause| cause.reason == "FieldManagerConflict") => {
+                taken = causes.iter().map(|cause| format!("{} ({})", cause.field, cause.message)).collect();
+                call(api.patch(name, &params(true), &Patch::Apply(&body))).await?
+            }
+            other => other?,
+        };
+        let mut value = to_value(&answer)?;
+        if !dry_run && !object.initial.is_empty() {
+            value = write_initial(&api, name, value, &object.initial).await?;
+        }
+        Ok(Applied { value, taken })
+    }
+}
+
+/// Writes the initial fields that no manager owns, all in one merge patch that holds only while the
+/// object is the one that was looked at.
+async fn write_initial(
+    api: &Api<DynamicObject>,
+    name: &str,
+    mut live: Value,
+    fields: &[InitialField],
+) -> Result<Value, Fault> {
+    let params = PatchParams { field_manager: Some(INITIAL_FIELD_MANAGER.to_owned()), ..Default::default() };
+    for attempt in 1..=INITIAL_ATTEMPTS {
+        let missing: Vec<&InitialField> = fields.iter().filter(|field| !is_owned(&live, &field.pointer)).collect();
+        if missing.is_empty() {
+            break;
+        }
+        let mut patch = json!({"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]}});
+        for field in missing {
+            insert(&mut patch, &field.pointer, &field.value);
+        }
+        match call(api.patch(name, &params, &Patch::Merge(&patch))).await {
+            Ok(object) => return to_value(&object),
+            Err(fault) if fault.is_conflict() && attempt < INITIAL_ATTEMPTS => {
+                live = to_value(&call(api.get(name)).await?)?;
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    Ok(live)
+}
+
+/// Whether two states of an object differ in what people mean by it: not in status, nor in what the
+/// server keeps about every write.
+pub fn differs(before: &Value, after: &Value) -> bool {
+    essence(before) != essence(after)
+}
+
+fn essence(object: &Value) -> Value {
+    let mut object = object.clone();
+    if let Some(map) = object.as_object_mut() {
+        map.remove("status");
+        map.remove("apiVersion");
+        map.remove("kind");
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
+        for field in ["managedFields", "resourceVersion", "generation", "selfLink"] {
+            metadata.remove(field);
+        }
+    }
+    object
+}

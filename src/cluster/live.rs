@@ -1,0 +1,105 @@
+//! What lives in the namespace now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use futures::future::try_join_all;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::api::{Api, ListParams};
+use serde_json::Value;
+
+use super::{Cluster, Fault, call};
+use crate::render::ObjectId;
+
+/// Live objects, by kind and name.
+#[derive(Clone, Debug, Default)]
+pub struct Live(BTreeMap<(String, String), Value>);
+
+impl Live {
+    /// The live object of that kind and name.
+    pub fn get(&self, id: &ObjectId) -> Option<&Value> {
+        self.named(&id.kind, &id.name)
+    }
+
+    /// The live object of that kind and name.
+    pub fn named(&self, kind: &str, name: &str) -> Option<&Value> {
+        self.0.get(&(kind.to_owned(), name.to_owned()))
+    }
+
+    /// Every live object of a kind.
+    pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+        self.0.iter().filter(move |((of, _), _)| of == kind).map(|(_, value)| value)
+    }
+
+    /// Adds one.
+    pub fn insert(&mut self, kind: &str, name: &str, value: Value) {
+        self.0.insert((kind.to_owned(), name.to_owned()), value);
+    }
+}
+
+impl Cluster {
+    /// Reads the live objects of every kind among `ids`. Secrets are read one by one, by name: other
+    /// people's are none of our business. Cluster-scoped kinds are left out.
+    ///
+    /// # Errors
+    /// When a kind cannot be read.
+    pub async fn live(&self, ids: &[ObjectId]) -> Result<Live, Fault> {
+        let mut live = Live::default();
+        let by_name: BTreeSet<&ObjectId> = ids.iter().filter(|id| id.kind == "Secret").collect();
+        let kinds: BTreeMap<&str, &ObjectId> = ids
+            .iter()
+            .filter(|id| id.kind != "Secret" && id.kind != "Namespace")
+            .map(|id| (id.kind.as_str(), id))
+            .collect();
+        let one = try_join_all(by_name.into_iter().map(|id| async move { Ok::<_, Fault>((id, self.get(id).await?)) }));
+        let many = try_join_all(kinds.into_values().map(|id| self.list(id)));
+        let (one, many) = futures::try_join!(one, many)?;
+        for (id, value) in one {
+            if let Some(value) = value {
+                live.insert(&id.kind, &id.name, value);
+            }
+        }
+        for (kind, value) in many.into_iter().flatten() {
+            let name = value["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+            live.insert(&kind, &name, value);
+        }
+        Ok(live)
+    }
+
+    /// Reads one object; None where it does not exist or its kind is not served.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn get(&self, id: &ObjectId) -> Result<Option<Value>, Fault> {
+        let Some((api, _)) = self.api(id) else { return Ok(None) };
+        match call(api.get(&id.name)).await {
+            Ok(object) => Ok(Some(to_value(&object)?)),
+            Err(fault) if fault.is_not_found() => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn list(&self, id: &ObjectId) -> Result<Vec<(String, Value)>, Fault> {
+        let Some((api, _)) = self.api(id) else { return Ok(Vec::new()) };
+        let list = call(api.list(&ListParams::default())).await?;
+        list.items.iter().map(|object| Ok((id.kind.clone(), to_value(object)?))).collect()
+    }
+
+    /// Whether the namespace exists; None where the user may not know.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn namespace_object(&self) -> Result<Option<Option<Value>>, Fault> {
+        let api: Api<Namespace> = Api::all(self.client.clone());
+        match call(api.get(&self.namespace)).await {
+            Ok(namespace) => Ok(Some(Some(to_value(&namespace)?))),
+            Err(fault) if fault.is_not_found() => Ok(Some(None)),
+            Err(fault) if fault.is_denied() => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+/// An object as JSON.
+pub fn to_value(object: &impl serde::Serialize) -> Result<Value, Fault> {
+    serde_json::to_value(object).map_err(|error| Fault::Other(error.to_string()))
+}

@@ -1,0 +1,78 @@
+//! The only room that talks to the API server: connect, look, apply, watch, diagnose.
+//!
+//! It prints nothing and decides no policy.
+
+mod access;
+mod apply;
+mod connect;
+mod delete;
+mod diagnose;
+mod fault;
+mod kinds;
+mod live;
+mod managed_fields;
+mod watch;
+
+pub use access::{Access, denied};
+pub use apply::{Applied, FIELD_MANAGER, INITIAL_FIELD_MANAGER, Taken, differs};
+pub use connect::{Connection, Target as ContextChoice, choose, connect};
+pub use diagnose::{Evidence, evidence};
+pub use fault::{Fault, call};
+pub use kinds::{Served, serve};
+pub use live::Live;
+pub use watch::Watch;
+
+use kube::Client;
+use kube::api::{Api, DynamicObject};
+use kube::core::ApiResource;
+
+use crate::render::{Object, ObjectId};
+
+/// One namespace of a cluster, with the kinds it serves.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    namespace: String,
+    served: Served,
+}
+
+impl Cluster {
+    /// The namespace that objects live in, and the kinds that were found to be served.
+    pub fn new(client: Client, namespace: &str, served: Served) -> Self {
+        Self { client, namespace: namespace.to_owned(), served }
+    }
+
+    /// The client, for what is not about the plan's objects.
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// The namespace.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// The kinds that are served.
+    pub fn served(&self) -> &Served {
+        &self.served
+    }
+
+    /// The API of an object's kind, and the resource; None where the kind is not served.
+    fn api(&self, id: &ObjectId) -> Option<(Api<DynamicObject>, ApiResource)> {
+        let resource = self.served.get(id)?.clone();
+        let api = if id.kind == "Namespace" {
+            Api::all_with(self.client.clone(), &resource)
+        } else {
+            Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+        };
+        Some((api, resource))
+    }
+
+    /// The API of an object's kind.
+    ///
+    /// # Errors
+    /// [`Fault::NotServed`] where the cluster does not serve it.
+    fn api_of(&self, object: &Object) -> Result<(Api<DynamicObject>, ApiResource), Fault> {
+        self.api(&object.id).ok_or_else(|| Fault::NotServed(format!("{} of {}", object.id, object.id.api_version)))
+    }
+}

@@ -1,0 +1,100 @@
+//! `envs/*.yaml` become one validated [`Environment`]: defaults, then the place, then `--set`.
+//!
+//! This room does no network and reads no clock. [`Project`] is where the files come from: the copy
+//! that is built into the binary, or a folder named by `--project`.
+
+mod known;
+mod layer;
+mod project;
+mod quantity;
+mod validate;
+mod values;
+
+pub use layer::Layer;
+pub use project::Project;
+pub use quantity::Quantity;
+pub use values::*;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// One place that keyboss deploys to, with every value decided and checked.
+#[derive(Clone, Debug)]
+pub struct Environment {
+    /// The name of its file in `envs/`, without the ending.
+    pub name: String,
+    /// The values, typed.
+    pub values: Values,
+    /// The same values as templates see them.
+    pub context: Value,
+}
+
+impl Environment {
+    /// Reads `envs/default.yaml`, `envs/<name>.yaml` and the `--set path=value` arguments, in this
+    /// order of rising precedence.
+    ///
+    /// # Errors
+    /// Names the file and line (or the `--set`), the path of the value, what is wrong with it and,
+    /// for an unknown key, the nearest known one.
+    pub fn load(project: &Project, name: &str, sets: &[String]) -> Result<Self> {
+        let mut layers = vec![Layer::from_file(project, "default")?];
+        if name != "default" {
+            layers.push(Layer::from_file(project, name).with_context(|| available(project))?);
+        }
+        for set in sets {
+            layers.push(Layer::from_set(set)?);
+        }
+        let known = known::tree()?;
+        for layer in &layers {
+            known::check(&known, layer)?;
+        }
+
+        let mut merged = Value::Object(serde_json::Map::new());
+        for layer in &layers {
+            merge(&mut merged, &layer.value);
+        }
+        let values: Values = serde_path_to_error::deserialize(&merged).map_err(|error| {
+            let path = error.path().to_string();
+            let place = layer::place_of(&layers, &path);
+            anyhow::anyhow!("{place}: {path}: {}", error.inner())
+        })?;
+        if let Err(fault) = validate::validate(&values) {
+            let place = layer::place_of(&layers, &fault.path);
+            bail!("{place}: {}: {}", fault.path, fault.reason);
+        }
+        Ok(Self { name: name.to_owned(), values, context: merged })
+    }
+}
+
+/// Mappings are merged key by key; anything else is replaced. An open mapping (one that is empty in
+/// the defaults) merges the same way.
+fn merge(into: &mut Value, from: &Value) {
+    match (into, from) {
+        (Value::Object(into), Value::Object(from)) => {
+            for (key, value) in from {
+                merge(into.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (into, from) => *into = from.clone(),
+    }
+}
+
+fn available(project: &Project) -> String {
+    let names: Vec<String> = project
+        .files("envs")
+        .into_iter()
+        .filter_map(|path| Some(path.strip_prefix("envs/")?.strip_suffix(".yaml")?.to_owned()))
+        .filter(|name| name != "default")
+        .collect();
+    format!("the environments are: {}", names.join(", "))
+}
+
+/// Parses one YAML scalar, list or mapping the way `--set` types its value.
+pub(crate) fn yaml_value(text: &str) -> Result<Value> {
+    let value = serde_yaml::Deserializer::from_str(text);
+    Ok(Value::deserialize(value)?)
+}
+
+#[cfg(test)]
+mod tests;

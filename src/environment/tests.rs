@@ -1,0 +1,78 @@
+//! Environments as tables: what is given, what is understood or said.
+
+use super::*;
+
+fn load(files: &[(&str, &str)], name: &str, sets: &[&str]) -> Result<Environment> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("envs")).unwrap();
+    std::fs::create_dir_all(folder.path().join("manifests")).unwrap();
+    let default = Project::BuiltIn.read("envs/default.yaml").unwrap();
+    std::fs::write(folder.path().join("envs/default.yaml"), default).unwrap();
+    for (file, text) in files {
+        std::fs::write(folder.path().join("envs").join(file), text).unwrap();
+    }
+    let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+    Environment::load(&Project::folder(folder.path())?, name, &sets)
+}
+
+#[test]
+fn the_places_that_come_with_keyboss_are_valid() {
+    let local = Environment::load(&Project::BuiltIn, "local", &[]).unwrap();
+    assert_eq!(local.values.namespace, "keyboss");
+    let deti = Environment::load(&Project::BuiltIn, "deti", &[]).unwrap();
+    assert_eq!(deti.values.storage.class, "longhorn");
+    assert_eq!(deti.values.storage.max_size, "1Gi");
+    assert_eq!(deti.context["storage"]["class"], "longhorn");
+}
+
+#[test]
+fn later_layers_win() {
+    let place = "replicas: {storefront: 3}\nstorage:\n  class: fast\n";
+    let environment = load(&[("x.yaml", place)], "x", &["replicas.storefront=5", "publicUrl=http://a.b"]).unwrap();
+    assert_eq!(environment.values.replicas.storefront, 5);
+    assert_eq!(environment.values.replicas.dashboard, 1);
+    assert_eq!(environment.values.storage.class, "fast");
+    assert_eq!(environment.values.public_url, "http://a.b");
+}
+
+#[test]
+fn open_mappings_take_any_key() {
+    let sets = ["monitoring.serviceMonitorLabels.release=prom", "extra.a.b=1", "storage.maxSize="];
+    let environment = load(&[], "default", &sets).unwrap();
+    assert_eq!(environment.values.monitoring.service_monitor_labels["release"], "prom");
+    assert_eq!(environment.context["extra"]["a"]["b"], 1);
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_place_and_a_remedy() {
+    let table: &[(&str, &[&str], &[&str])] = &[
+        ("ingress:\n  clas: nginx\n", &[], &["envs/x.yaml:2", "ingress.clas is not a known", "did you mean ingress.class?"]),
+        ("", &["replica.storefront=2"], &["--set replica.storefront=2", "did you mean replicas.storefront"]),
+        ("", &["images.nginx.tag=1"], &["images.nginx is not a known"]),
+        ("replicas:\n  storefront: many\n", &[], &["envs/x.yaml:2", "replicas.storefront", "invalid type"]),
+        ("postgres: {storage: 5GB}\n", &[], &["envs/x.yaml:1", "postgres.storage", "5GB"]),
+        ("", &["publicUrl=keyboss.deti"], &["--set publicUrl", "not a URL"]),
+        ("", &["publicUrl=http://a/b"], &["has a path"]),
+        ("", &["images.saleor.tag=latest"], &["exact tag"]),
+        ("", &["namespace=Key_Boss"], &["DNS label"]),
+        ("", &["namespace"], &["path.to.key=value"]),
+        ("", &["autoscaling.api.minReplicas=9"], &["at most maxReplicas"]),
+        ("", &["backup.keep=0"], &["backup.keep", "at least 1"]),
+        ("", &["clients.prometheus={serviceAccount: a, kubeconfigSecret: b}"], &["one is enough"]),
+        ("a: [1\n", &[], &["envs/x.yaml", "not valid YAML", "line"]),
+        ("- 1\n", &[], &["envs/x.yaml", "mapping"]),
+        ("namespace: a\nnamespace: b\n", &[], &["envs/x.yaml", "duplicate"]),
+    ];
+    for (file, sets, expected) in table {
+        let error = format!("{:#}", load(&[("x.yaml", file)], "x", sets).unwrap_err());
+        for text in *expected {
+            assert!(error.contains(text), "{text:?} is not in {error:?}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_environment_lists_those_that_exist() {
+    let error = format!("{:#}", Environment::load(&Project::BuiltIn, "prod", &[]).unwrap_err());
+    assert!(error.contains("envs/prod.yaml") && error.contains("deti, local"), "{error}");
+}

@@ -1,0 +1,119 @@
+//! What a type cannot say about a value.
+
+use super::{Autoscaler, Credentials, Quantity, Values};
+
+/// A value that cannot be right.
+#[derive(Debug)]
+pub struct Fault {
+    /// The value's dotted path.
+    pub path: String,
+    /// What is wrong with it, and what would be right.
+    pub reason: String,
+}
+
+type Checked = Result<(), Fault>;
+
+fn fault(path: &str, reason: impl Into<String>) -> Fault {
+    Fault { path: path.to_owned(), reason: reason.into() }
+}
+
+/// Checks every value.
+///
+/// # Errors
+/// The first value that cannot be right.
+pub fn validate(values: &Values) -> Checked {
+    dns_label("namespace", &values.namespace)?;
+    public_url(&values.public_url)?;
+    if values.storage.class.is_empty() {
+        return Err(fault("storage.class", "is empty; name the cluster's storage class"));
+    }
+    if !values.storage.max_size.is_empty() {
+        size("storage.maxSize", &values.storage.max_size)?;
+    }
+    for (path, quantity) in [
+        ("postgres.storage", &values.postgres.storage),
+        ("redis.storage", &values.redis.storage),
+        ("media.storage", &values.media.storage),
+        ("backup.storage", &values.backup.storage),
+        ("monitoring.prometheus.storage", &values.monitoring.prometheus.storage),
+        ("monitoring.grafana.storage", &values.monitoring.grafana.storage),
+        ("monitoring.alertmanager.storage", &values.monitoring.alertmanager.storage),
+    ] {
+        size(path, quantity)?;
+    }
+    images(values)?;
+    if !["ReadWriteOnce", "ReadWriteMany"].contains(&values.media.access_mode.as_str()) {
+        return Err(fault("media.accessMode", "must be ReadWriteOnce or ReadWriteMany"));
+    }
+    autoscaler("autoscaling.api", &values.autoscaling.api)?;
+    autoscaler("autoscaling.worker", &values.autoscaling.worker)?;
+    if values.backup.schedule.split_whitespace().count() != 5 {
+        return Err(fault("backup.schedule", "is not a cron line of five fields, such as \"0 2 * * *\""));
+    }
+    if values.backup.keep == 0 {
+        return Err(fault("backup.keep", "must be at least 1, or no backup would survive"));
+    }
+    credentials("clients.kubeStateMetrics", &values.clients.kube_state_metrics)?;
+    credentials("clients.prometheus", &values.clients.prometheus)
+}
+
+fn dns_label(path: &str, text: &str) -> Checked {
+    let inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let ends = !text.starts_with('-') && !text.ends_with('-');
+    if text.is_empty() || text.len() > 63 || !text.chars().all(inner) || !ends {
+        return Err(fault(path, format!("{text:?} is not a DNS label (a-z, 0-9 and '-', at most 63 characters)")));
+    }
+    Ok(())
+}
+
+fn public_url(text: &str) -> Checked {
+    let wrong = |reason: &str| fault("publicUrl", format!("{text:?} {reason}; an example: http://keyboss.example"));
+    let url = url::Url::parse(text).map_err(|error| wrong(&format!("is not a URL ({error})")))?;
+    if !["http", "https"].contains(&url.scheme()) || url.host_str().is_none() {
+        return Err(wrong("is not an http or https URL"));
+    }
+    if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+        return Err(wrong("has a path, which the shop cannot be served under"));
+    }
+    Ok(())
+}
+
+fn size(path: &str, text: &str) -> Checked {
+    match text.parse::<Quantity>() {
+        Ok(quantity) if quantity.mib() >= 1 => Ok(()),
+        Ok(_) => Err(fault(path, format!("{text:?} is less than 1Mi"))),
+        Err(error) => Err(fault(path, error.to_string())),
+    }
+}
+
+fn images(values: &Values) -> Checked {
+    for (name, image) in &values.images {
+        let at = |field: &str| format!("images.{name}.{field}");
+        if image.repository.is_empty() {
+            return Err(fault(&at("repository"), "is empty"));
+        }
+        if image.tag.is_empty() || image.tag == "latest" {
+            return Err(fault(&at("tag"), "must be an exact tag: with \"latest\" nobody knows what is running"));
+        }
+    }
+    Ok(())
+}
+
+fn autoscaler(path: &str, scaler: &Autoscaler) -> Checked {
+    if scaler.min_replicas == 0 || scaler.min_replicas > scaler.max_replicas {
+        return Err(fault(&format!("{path}.minReplicas"), "must be at least 1 and at most maxReplicas"));
+    }
+    for (name, percent) in [("cpuPercent", scaler.cpu_percent), ("memoryPercent", scaler.memory_percent)] {
+        if !(1..=1000).contains(&percent) {
+            return Err(fault(&format!("{path}.{name}"), "must be a percentage of the request, at least 1"));
+        }
+    }
+    Ok(())
+}
+
+fn credentials(path: &str, credentials: &Credentials) -> Checked {
+    if !credentials.service_account.is_empty() && !credentials.kubeconfig_secret.is_empty() {
+        return Err(fault(path, "names both a serviceAccount and a kubeconfigSecret; one is enough"));
+    }
+    Ok(())
+}

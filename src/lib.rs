@@ -1,0 +1,12 @@
+//! keyboss deploys the KeyBoss shop to Kubernetes: an [`environment::Environment`] and the manifests
+//! become a [`render::Plan`], the [`pipeline`] applies it phase by phase and tells what happens as
+//! events, and [`report`] shows them.
+
+pub mod cli;
+pub mod cluster;
+pub mod commands;
+pub mod environment;
+pub mod pipeline;
+pub mod readiness;
+pub mod render;
+pub mod report;

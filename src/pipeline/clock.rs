@@ -1,0 +1,36 @@
+//! One clock: a wall-clock base taken once, plus tokio's elapsed time, which a test can pause.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+/// The time since a deploy began.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock {
+    began: Timestamp,
+    base: Instant,
+}
+
+impl Clock {
+    /// Starts at zero.
+    pub fn start() -> Self {
+        Self { began: Timestamp::now(), base: Instant::now() }
+    }
+
+    /// Time since the start.
+    pub fn elapsed(&self) -> Duration {
+        self.base.elapsed()
+    }
+
+    /// The instant that far from the start.
+    pub fn at(&self, elapsed: Duration) -> Instant {
+        self.base + elapsed
+    }
+
+    /// How long ago something was, by the wall clock; zero for the future.
+    pub fn age(&self, of: Timestamp) -> Duration {
+        let now = self.began.checked_add(self.elapsed()).unwrap_or(self.began);
+        now.duration_since(of).try_into().unwrap_or(Duration::ZERO)
+    }
+}

@@ -1,0 +1,203 @@
+//! What happens during a deploy, as data. The pipeline emits these; a reporter shows them.
+//!
+//! As JSON (`--output json`) each is one object on one line, with `event` naming its kind.
+
+use serde::Serialize;
+
+use crate::render::Phase;
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
+pub enum Event {
+    /// Preconditions hold and the deploy begins.
+    DeployStarted {
+        /// The environment's name.
+        environment: String,
+        /// The kubeconfig context.
+        context: String,
+        /// The namespace.
+        namespace: String,
+        /// The API server's address.
+        server: String,
+        /// The API server's version ("v1.20.2").
+        server_version: String,
+        /// The phases that will run.
+        phases: Vec<Phase>,
+        /// Nothing will be written.
+        dry_run: bool,
+    },
+    /// Something people should know that is no failure (an older API is used, a conflict was forced).
+    Notice {
+        /// The phase it belongs to, if to one.
+        phase: Option<Phase>,
+        /// One sentence.
+        message: String,
+    },
+    /// A phase begins.
+    PhaseStarted {
+        /// Which.
+        phase: Phase,
+        /// How many objects it applies.
+        objects: usize,
+        /// How long it may take, in seconds.
+        timeout_seconds: u64,
+    },
+    /// One object was applied (or, in a dry run, would be).
+    Applied {
+        /// Its phase.
+        phase: Phase,
+        /// Kind and name: "Deployment saleor-api".
+        object: String,
+        /// What the apply did.
+        change: Change,
+    },
+    /// An object is not ready yet; sent when the reason changes.
+    Waiting {
+        /// Its phase.
+        phase: Phase,
+        /// Kind and name.
+        object: String,
+        /// Why, in words.
+        why: String,
+        /// Of how many parts (replicas)...
+        done: u32,
+        /// ...it consists.
+        total: u32,
+        /// It will fail unless it changes.
+        suspicious: bool,
+    },
+    /// An object that was waited for is ready.
+    Ready {
+        /// Its phase.
+        phase: Phase,
+        /// Kind and name.
+        object: String,
+    },
+    /// Every 15 s of waiting.
+    Heartbeat {
+        /// The phase.
+        phase: Phase,
+        /// Objects that are ready...
+        ready: usize,
+        /// ...of those that are waited for.
+        total: usize,
+        /// The worst blocker: the object, and why.
+        worst: Option<(String, String)>,
+        /// Seconds until the phase times out.
+        left_seconds: u64,
+    },
+    /// Why an object failed, with its evidence.
+    Diagnosis(Box<Diagnosis>),
+    /// A phase is over.
+    PhaseFinished(PhaseSummary),
+    /// The deploy is over.
+    DeployFinished {
+        /// Whether it succeeded.
+        succeeded: bool,
+        /// One sentence for people.
+        message: String,
+        /// Seconds since the start.
+        seconds: f64,
+        /// Every phase.
+        phases: Vec<PhaseSummary>,
+        /// Requests made to the API server.
+        api_requests: u64,
+        /// What to do next, when it failed.
+        next_steps: Vec<String>,
+    },
+}
+
+/// What an apply did to an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Change {
+    /// It did not exist.
+    Created,
+    /// It was different.
+    Changed,
+    /// It was as it should be.
+    Unchanged,
+}
+
+/// Why an object failed, with its evidence.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Diagnosis {
+    /// The phase's number.
+    pub phase: usize,
+    /// Kind and name.
+    pub object: String,
+    /// A CamelCase reason: "ErrImagePull".
+    pub reason: String,
+    /// The reason in words.
+    pub message: String,
+    /// The pod it shows in.
+    pub pod: Option<String>,
+    /// The container of that pod.
+    pub container: Option<String>,
+    /// The container's image.
+    pub image: Option<String>,
+    /// The last Warning events about it, oldest first.
+    pub events: Vec<String>,
+    /// The last lines of the container's log (of its previous run, if it restarted).
+    pub log: Vec<String>,
+}
+
+/// How a phase went.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct PhaseSummary {
+    /// Which.
+    pub phase: Phase,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Why it was skipped or failed.
+    pub reason: Option<String>,
+    /// Seconds it took.
+    pub seconds: f64,
+    /// Objects created.
+    pub created: usize,
+    /// Objects changed.
+    pub changed: usize,
+    /// Objects left as they were.
+    pub unchanged: usize,
+}
+
+/// How a phase ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Applied and ready.
+    Done,
+    /// Not applied, for a reason that is no failure.
+    Skipped,
+    /// An object failed.
+    Failed,
+    /// Its time ran out.
+    TimedOut,
+    /// An earlier phase failed.
+    NotReached,
+}
+
+/// Where events go.
+#[derive(Clone, Debug)]
+pub struct Events(tokio::sync::mpsc::UnboundedSender<Event>);
+
+impl Events {
+    /// A sender and the receiver that a reporter reads.
+    pub fn channel() -> (Self, tokio::sync::mpsc::UnboundedReceiver<Event>) {
+        let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    /// Emits one. A reporter that has gone away loses it, and the deploy goes on.
+    pub fn emit(&self, event: Event) {
+        let _ = self.0.send(event);
+    }
+
+    /// Emits a notice.
+    pub fn notice(&self, phase: Option<Phase>, message: impl Into<String>) {
+        self.emit(Event::Notice { phase, message: message.into() });
+    }
+}

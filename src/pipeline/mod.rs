@@ -1,0 +1,25 @@
+//! Runs a [`crate::render::Plan`] phase by phase, and tells what happens as [`Event`]s.
+//!
+//! It decides, and knows neither HTTP nor terminals.
+
+mod apply;
+mod clock;
+mod deploy;
+mod events;
+mod generate;
+mod observer;
+mod preconditions;
+mod preview;
+mod refused;
+mod rights;
+mod secrets;
+mod selection;
+mod wait;
+
+pub use clock::Clock;
+pub use deploy::deploy;
+pub use events::{Change, Diagnosis, Event, Events, Outcome, PhaseSummary};
+pub use preconditions::{Prepared, Request, prepare};
+pub use preview::preview;
+pub use refused::Refused;
+pub use selection::Selection;

@@ -1,0 +1,245 @@
+//! Everything that is looked at before the first byte is written.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use glob_match::glob_match;
+use serde_json::Value;
+
+use super::secrets::{self, Resolved};
+use super::{Refused, Selection, rights};
+use crate::cluster::{self, Access, Cluster, Connection, ContextChoice, Live, call, denied, serve};
+use crate::environment::Environment;
+use crate::readiness::blocked;
+use crate::render::{MANAGED_BY, ObjectId, Phase, Plan, stamp};
+
+/// What is to be deployed, and where.
+pub struct Request {
+    /// The environment.
+    pub environment: Environment,
+    /// Its objects.
+    pub plan: Plan,
+    /// The kubeconfig context.
+    pub context: ContextChoice,
+    /// The connection.
+    pub connection: Connection,
+    /// Secret values that a person supplies.
+    pub supplied: BTreeMap<String, String>,
+    /// The phases that run.
+    pub selection: Selection,
+}
+
+/// A deploy that may begin.
+pub struct Prepared {
+    /// What was asked for, with secrets and checksums in the plan.
+    pub request: Request,
+    /// The namespace.
+    pub cluster: Cluster,
+    /// What lives there.
+    pub live: Live,
+    /// The server's version.
+    pub server_version: String,
+    /// Phases that will be skipped, and why.
+    pub skipped: BTreeMap<Phase, String>,
+    /// Whether the namespace is there already.
+    pub namespace_exists: bool,
+    /// Whether the Namespace object is ours to apply.
+    pub namespace_is_ours: bool,
+    /// Every secret value, to be masked in all output.
+    pub secrets: Vec<String>,
+    /// Things to tell before the start.
+    pub notices: Vec<String>,
+}
+
+/// Refuses a context that the environment does not name.
+///
+/// # Errors
+/// Names the context, the patterns, and how to choose another.
+pub fn check_context(environment: &Environment, context: &ContextChoice) -> Result<(), Refused> {
+    let patterns = &environment.values.contexts;
+    let allowed = patterns.iter().any(|pattern| {
+        glob_match(&pattern.name, &context.context) && glob_match(&pattern.namespace, &context.namespace)
+    });
+    if allowed {
+        return Ok(());
+    }
+    let patterns: Vec<String> =
+        patterns.iter().map(|pattern| format!("{} (namespace {})", pattern.name, pattern.namespace)).collect();
+    Err(Refused::because(format!(
+        "the kubeconfig context {} (namespace {}) is not one that environment {} may be deployed to: {}; choose another \
+         with --context, or change `contexts` in envs/{}.yaml",
+        context.context,
+        context.namespace,
+        environment.name,
+        if patterns.is_empty() { "it names none".to_owned() } else { patterns.join(", ") },
+        environment.name,
+    )))
+}
+
+/// Looks at everything that could stand in the way, and decides what the plan left open.
+///
+/// # Errors
+/// Every reason that was found; nothing has been written.
+pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
+    check_context(&request.environment, &request.context)?;
+    let client = request.connection.client.clone();
+    let namespace = request.environment.values.namespace.clone();
+    let version = call(client.apiserver_version()).await.map_err(|fault| {
+        Refused::because(format!("context {}, {}: {fault}", request.context.context, request.connection.server))
+    })?;
+
+    let wanted: BTreeSet<(String, String)> =
+        request.plan.objects().map(|(_, object)| (object.id.api_version.clone(), object.id.kind.clone())).collect();
+    let served = serve(&client, &wanted).await?;
+    let mut notices: Vec<String> = served
+        .older
+        .iter()
+        .map(|(kind, wanted, older)| format!("the cluster does not serve {kind} {wanted}; {older}, of the same schema, is used"))
+        .collect();
+    let cluster = Cluster::new(client.clone(), &namespace, served);
+    let mut skipped = unserved(&request.plan, &cluster, request.selection)?;
+
+    let (namespace_exists, namespace_is_ours) = namespace_state(&cluster).await?;
+    check_rights(&request, &cluster, &mut skipped).await?;
+
+    let mut ids: Vec<ObjectId> = request.plan.objects().map(|(_, object)| object.id.clone()).collect();
+    ids.push(claims());
+    let live = if namespace_exists { cluster.live(&ids).await? } else { Live::default() };
+    check_objects(&request, &live, &skipped)?;
+
+    let Resolved { values, notices: about_secrets } = secrets::resolve(&mut request.plan, &live, &request.supplied)?;
+    notices.extend(about_secrets);
+    stamp(&mut request.plan, &values);
+    let secrets = values.into_values().flat_map(BTreeMap::into_values).collect();
+    Ok(Prepared {
+        request,
+        cluster,
+        live,
+        server_version: version.git_version,
+        skipped,
+        namespace_exists,
+        namespace_is_ours,
+        secrets,
+        notices,
+    })
+}
+
+/// StatefulSets' claims are looked at as well: they say whether a database lives.
+fn claims() -> ObjectId {
+    ObjectId { api_version: "v1".to_owned(), kind: "PersistentVolumeClaim".to_owned(), name: String::new() }
+}
+
+/// A missing kind is an error, except in the last phase, which is skipped (RULES.md C6).
+fn unserved(plan: &Plan, cluster: &Cluster, selection: Selection) -> Result<BTreeMap<Phase, String>, Refused> {
+    let mut skipped = BTreeMap::new();
+    let mut missing = Vec::new();
+    for (phase, object) in plan.objects().filter(|(phase, _)| selection.includes(*phase)) {
+        if cluster.served().get(&object.id).is_some() {
+            continue;
+        }
+        let what = format!("the cluster does not serve {} {}", object.id.api_version, object.id.kind);
+        if phase == Phase::ServiceMonitors {
+            skipped.insert(phase, what);
+        } else {
+            missing.push(format!("{}: {what}, which {} needs", object.source, object.id));
+        }
+    }
+    if missing.is_empty() { Ok(skipped) } else { Err(Refused(missing)) }
+}
+
+/// Whether the namespace exists, and whether the Namespace object is ours to apply. A tenant's exists
+/// already; one that somebody else made is used as it is.
+async fn namespace_state(cluster: &Cluster) -> Result<(bool, bool), Refused> {
+    let name = cluster.namespace();
+    match cluster.namespace_object().await? {
+        Some(Some(live)) => {
+            if live["status"]["phase"] == "Terminating" {
+                return Err(Refused::because(format!("namespace {name} is being deleted; wait until it is gone")));
+            }
+            Ok((true, is_ours(&live)))
+        }
+        // Who may not even look at it is a tenant, and has one.
+        None => Ok((true, false)),
+        Some(None) => {
+            let create = Access {
+                verb: "create".to_owned(),
+                group: String::new(),
+                resource: "namespaces".to_owned(),
+                namespace: String::new(),
+            };
+            if denied(cluster.client(), vec![create]).await?.is_empty() {
+                Ok((false, true))
+            } else {
+                Err(Refused::because(format!(
+                    "namespace {name} does not exist and you may not create namespaces; ask the cluster's administrators for it"
+                )))
+            }
+        }
+    }
+}
+
+async fn check_rights(
+    request: &Request,
+    cluster: &Cluster,
+    skipped: &mut BTreeMap<Phase, String>,
+) -> Result<(), Refused> {
+    let needed = rights::needed(&request.plan, cluster.served(), request.selection, cluster.namespace());
+    let asked: BTreeSet<Access> = needed.iter().map(|(_, access)| access.clone()).collect();
+    let lacking = denied(cluster.client(), asked.into_iter().collect()).await?;
+    let mut reasons = BTreeSet::new();
+    for (phase, access) in needed.into_iter().filter(|(_, access)| lacking.contains(access)) {
+        if phase == Phase::ServiceMonitors {
+            skipped.insert(phase, format!("you may not {access} in namespace {}", cluster.namespace()));
+        } else {
+            reasons.insert(format!(
+                "you may not {access} in namespace {}; phase {} {} needs it",
+                cluster.namespace(),
+                phase.number(),
+                phase.name()
+            ));
+        }
+    }
+    if reasons.is_empty() { Ok(()) } else { Err(Refused(reasons.into_iter().collect())) }
+}
+
+/// Objects of our names that are not ours, and objects in a state that no apply can roll out.
+fn check_objects(request: &Request, live: &Live, skipped: &BTreeMap<Phase, String>) -> Result<(), Refused> {
+    let mut reasons = Vec::new();
+    for (phase, object) in request.plan.objects() {
+        let Some(existing) = live.get(&object.id) else { continue };
+        if skipped.contains_key(&phase) || !request.selection.includes(phase) {
+            continue;
+        }
+        if !is_ours(existing) {
+            reasons.push(format!(
+                "{} exists and is not managed by keyboss (label app.kubernetes.io/managed-by); rename or delete it",
+                object.id
+            ));
+        } else if let Some(reason) = blocked(existing, Some(&object.value)) {
+            reasons.push(format!("{}: {reason}", object.id));
+        }
+    }
+    if reasons.is_empty() { Ok(()) } else { Err(Refused(reasons)) }
+}
+
+fn is_ours(live: &Value) -> bool {
+    live.pointer("/metadata/labels/app.kubernetes.io~1managed-by").and_then(Value::as_str) == Some(MANAGED_BY)
+}
+
+/// The object's uid and generation.
+pub(super) fn identity(live: &Value) -> (String, i64) {
+    let uid = live["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+    (uid, live["metadata"]["generation"].as_i64().unwrap_or(0))
+}
+
+/// Whether applying changes anything, by asking the server without writing.
+///
+/// # Errors
+/// When the server refuses the object.
+pub(super) async fn would_differ(
+    cluster: &Cluster,
+    object: &crate::render::Object,
+    live: Option<&Value>,
+) -> Result<bool, cluster::Fault> {
+    let Some(live) = live else { return Ok(true) };
+    Ok(cluster::differs(live, &cluster.apply(object, true).await?.value))
+}

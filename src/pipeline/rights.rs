@@ -1,0 +1,39 @@
+//! The rights that a deploy needs.
+
+use std::collections::BTreeSet;
+
+use crate::cluster::{Access, Served};
+use crate::render::{Object, Phase, Plan};
+
+use super::Selection;
+
+/// Rights for the objects of the phases that run. The Namespace is looked at on its own.
+pub fn needed(plan: &Plan, served: &Served, selection: Selection, namespace: &str) -> Vec<(Phase, Access)> {
+    let mut needed = BTreeSet::new();
+    for (phase, object) in plan.objects().filter(|(phase, _)| selection.includes(*phase)) {
+        for access in for_object(object, served, namespace) {
+            needed.insert((phase, access));
+        }
+    }
+    needed.into_iter().collect()
+}
+
+fn for_object(object: &Object, served: &Served, namespace: &str) -> Vec<Access> {
+    let Some(resource) = served.get(&object.id).filter(|_| object.namespaced()) else { return Vec::new() };
+    let mut verbs = vec!["get", "create", "patch"];
+    if object.id.kind != "Secret" {
+        verbs.push("list");
+    }
+    if object.id.kind == "Job" {
+        verbs.push("delete");
+    }
+    verbs
+        .into_iter()
+        .map(|verb| Access {
+            verb: verb.to_owned(),
+            group: resource.group.clone(),
+            resource: resource.plural.clone(),
+            namespace: namespace.to_owned(),
+        })
+        .collect()
+}

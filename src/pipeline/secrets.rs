@@ -1,0 +1,143 @@
+//! Where each secret value comes from: the cluster, else the person, else a generator.
+//!
+//! A value that exists is never changed. What is missing becomes an initial field of its Secret.
+
+use std::collections::BTreeMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::Refused;
+use super::generate::generate;
+use crate::cluster::Live;
+use crate::render::{InitialField, Plan};
+
+/// Values by Secret and key.
+pub type Values = BTreeMap<String, BTreeMap<String, String>>;
+
+/// Keys that the database on the volume knows too: another value would lock everyone out.
+const IN_THE_DATABASE: [&str; 2] = ["POSTGRES_PASSWORD", "REPLICATION_PASSWORD"];
+/// The StatefulSet whose volumes hold that database.
+const DATABASE: &str = "postgres";
+/// The fewest characters of a supplied password: a shorter one could not be masked in output, and is
+/// no password.
+const SHORTEST: usize = 8;
+
+/// What was decided.
+#[derive(Debug, Default)]
+pub struct Resolved {
+    /// Every value, old and new.
+    pub values: Values,
+    /// Things to tell.
+    pub notices: Vec<String>,
+}
+
+/// Decides every value of the plan's Secrets, and adds those that are missing to the plan.
+///
+/// # Errors
+/// When a supplied key is unknown or its value cannot be used; when a supplied database password is not
+/// the live one; when the Secret is gone but the database is not. No error holds a value.
+pub fn resolve(plan: &mut Plan, live: &Live, supplied: &BTreeMap<String, String>) -> Result<Resolved, Refused> {
+    check_supplied(plan, supplied)?;
+    let mut resolved = Resolved::default();
+    let volumes = database_volumes(live);
+    for object in plan.objects_mut() {
+        let Some(keys) = &object.secret else { continue };
+        let name = object.id.name.clone();
+        let existing = decode(live.get(&object.id));
+        let mut values = BTreeMap::new();
+        let mut missing = Vec::new();
+        for key in keys.all() {
+            let value = match (existing.get(key), supplied.get(key)) {
+                (Some(value), None) => value.clone(),
+                (Some(value), Some(given)) if value == given => value.clone(),
+                (Some(_), Some(_)) if IN_THE_DATABASE.contains(&key) => return Err(Refused::because(other_password(&name, key))),
+                (Some(value), Some(_)) => {
+                    resolved.notices.push(kept(&name, key));
+                    value.clone()
+                }
+                (None, Some(given)) => {
+                    missing.push(key.to_owned());
+                    given.clone()
+                }
+                (None, None) => {
+                    let Some((_, generator)) = keys.generated.iter().find(|(of, _)| of == key) else { continue };
+                    if let Some(volume) = volumes.first().filter(|_| IN_THE_DATABASE.contains(&key)) {
+                        return Err(Refused::because(lost(&name, key, volume)));
+                    }
+                    missing.push(key.to_owned());
+                    generate(*generator)?
+                }
+            };
+            values.insert(key.to_owned(), value);
+        }
+        for key in missing {
+            let value = Value::from(STANDARD.encode(&values[&key]));
+            object.initial.push(InitialField { pointer: format!("/data/{key}"), value });
+        }
+        object.value["type"] = json!("Opaque");
+        resolved.values.insert(name, values);
+    }
+    Ok(resolved)
+}
+
+fn check_supplied(plan: &Plan, supplied: &BTreeMap<String, String>) -> Result<(), Refused> {
+    let known: Vec<&str> = plan.objects().filter_map(|(_, object)| object.secret.as_ref()).flat_map(|keys| keys.all()).collect();
+    for (key, value) in supplied {
+        if !known.contains(&key.as_str()) {
+            return Err(Refused::because(format!("the supplied secret {key} is none of keyboss': {}", known.join(", "))));
+        }
+        let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c));
+        if IN_THE_DATABASE.contains(&key.as_str()) && (value.len() < SHORTEST || !plain) {
+            return Err(Refused::because(format!(
+                "the supplied {key} cannot be used: it stands in URLs, so it must be at least {SHORTEST} letters, digits, '-', '.', '_' or '~'"
+            )));
+        }
+        if value.is_empty() {
+            return Err(Refused::because(format!("the supplied secret {key} is empty")));
+        }
+    }
+    Ok(())
+}
+
+/// The claims that hold the database's data.
+fn database_volumes(live: &Live) -> Vec<String> {
+    let names = live.of_kind("PersistentVolumeClaim").filter_map(|claim| claim["metadata"]["name"].as_str());
+    let ours = |name: &&str| {
+        name.rsplit_once('-').is_some_and(|(stem, ordinal)| {
+            stem.strip_suffix(DATABASE).is_some_and(|rest| rest.ends_with('-')) && ordinal.parse::<u32>().is_ok()
+        })
+    };
+    names.filter(ours).map(str::to_owned).collect()
+}
+
+fn decode(secret: Option<&Value>) -> BTreeMap<String, String> {
+    let data = secret.and_then(|secret| secret["data"].as_object());
+    data.into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), String::from_utf8(STANDARD.decode(value.as_str()?).ok()?).ok()?)))
+        .collect()
+}
+
+fn other_password(secret: &str, key: &str) -> String {
+    format!(
+        "the supplied {key} is not the one in Secret {secret}: the database on the volume keeps the password it was \
+         created with, so another one would lock the shop out; unset KEYBOSS_SECRET_{key} (or remove it from the \
+         secrets file), or change the password in the database and in the Secret first"
+    )
+}
+
+fn kept(secret: &str, key: &str) -> String {
+    format!(
+        "the supplied {key} differs from the one in Secret {secret}, which is kept; to change it, remove the key \
+         (kubectl patch secret {secret} --type=json -p '[{{\"op\":\"remove\",\"path\":\"/data/{key}\"}}]') and deploy again"
+    )
+}
+
+fn lost(secret: &str, key: &str, volume: &str) -> String {
+    format!(
+        "Secret {secret} has no {key}, but the database lives on (PVC {volume}): a new password would lock everyone \
+         out; restore the Secret from a copy, or supply the old value as KEYBOSS_SECRET_{key}"
+    )
+}
