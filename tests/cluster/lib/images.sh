@@ -1,0 +1,15 @@
+# shellcheck shell=bash
+# The stand-ins for the production images: layers are built once, names and tags given at every `up`.
+
+build_images() {
+  # in a mount namespace of its own: however it ends, it leaves no mount behind
+  unshare --mount "$PYTHON" "$CLUSTER/lib/build_images.py" "$CLUSTER/images" "$CACHE/images" "$STATE/images" >"$STATE/logs/images.log" 2>&1 ||
+    { tail -20 "$STATE/logs/images.log" >&2; fail "the images do not build; see $STATE/logs/images.log"; }
+  if grep '^  image' "$STATE/logs/images.log"; then lap "images, built"; fi
+}
+
+import_images() {
+  [ -f "$PROJECT/envs/default.yaml" ] || fail "$PROJECT/envs/default.yaml, which names the images, is missing"
+  "$PYTHON" "$CLUSTER/lib/import_images.py" "$CLUSTER/images" "$CACHE/images" "$PROJECT/envs/default.yaml" \
+    ctr -a "$STATE/run/containerd.sock" -n k8s.io
+}
