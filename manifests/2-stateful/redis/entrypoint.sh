@@ -1,0 +1,125 @@
+#!/bin/bash
+# Runs Redis as master or as replica. Who is master: what two Sentinels agree on, else the other pod if it is master and
+# has data, else the record (REDIS_MASTER). It decides at every container start.
+#
+# A master that starts empty would empty its replica with it. So an empty one asks the other pod first: has that no data
+# either, it starts; has it some, it copies them and is not ready before it has them all; does it not answer, it waits.
+# (To do without the other pod: create the file /data/start-empty.)
+set -euo pipefail
+
+config=/etc/keyboss/redis.conf
+me=$POD_NAME.redis
+peer=${POD_NAME%-*}-$((1 - ${POD_NAME##*-})).redis
+sentinels='redis-sentinel-0 redis-sentinel-1 redis-sentinel-2'
+copying=/data/copying # while this exists, /data holds a copy that is not complete
+
+say() { printf '%s keyboss: %s\n' "$(date -u '+%F %T.%3N UTC')" "$*" >&2; }
+
+trap 'exit 0' TERM INT
+pause() {
+  sleep "$1" &
+  wait $!
+}
+
+# ask HOST COMMAND...; nothing when it does not answer
+ask() {
+  local host=$1
+  shift
+  timeout 3 redis-cli -h "$host" "$@" 2>/dev/null | tr -d '\r' || true
+}
+
+# One field of INFO.
+field() { sed -n "s/^$1://p" <<<"$2"; }
+
+# Sets peer_role (empty when it does not answer) and peer_data: some | none | loading.
+ask_peer() {
+  local info
+  info=$(ask "$peer" INFO)
+  peer_role=$(field role "$info")
+  peer_data=none
+  [ "$(field loading "$info")" = 0 ] || peer_data=loading
+  ! grep -q '^db[0-9]*:keys=' <<<"$info" || peer_data=some
+}
+
+find_master() {
+  local name answers
+  answers=$(for name in $sentinels; do ask "$name.redis-sentinel" -p 26379 SENTINEL GET-MASTER-ADDR-BY-NAME keyboss | head -1; done)
+  master=$(sort <<<"$answers" | uniq -c | awk '$1 >= 2 && NF == 2 { print $2 }')
+  why="the Sentinels agree"
+  [ -z "$master" ] || return 0
+  ask_peer
+  if [ "$peer_role" = master ] && [ "$peer_data" = some ] && [ ! -e $copying ]; then
+    master=$peer why="it answers as master, with data"
+  else
+    master=$REDIS_MASTER why="the record says so"
+  fi
+}
+
+has_data() { [ ! -e $copying ] && [ -e /data/appendonlydir ] && compgen -G '/data/appendonlydir/*.manifest' >/dev/null; }
+
+# Beside the server, which runs as a replica of the peer meanwhile: as such it hands nothing on to anybody.
+copy_from_peer() {
+  local mine
+  until [ "$(ask localhost PING)" = PONG ]; do sleep 0.2; done
+  while :; do
+    mine=$(ask localhost INFO)
+    # The copy is on disk too once the log has been rewritten from it.
+    if [ "$(field master_link_status "$mine")" = up ] && [ "$(field aof_rewrite_in_progress "$mine")" = 0 ] &&
+      [ "$(field aof_rewrite_scheduled "$mine")" = 0 ] && [ "$(field aof_last_bgrewrite_status "$mine")" = ok ] &&
+      [ "$(field slave_repl_offset "$mine")" = "$(field master_repl_offset "$(ask "$peer" INFO replication)")" ]; then
+      break
+    fi
+    # A replica without a link to its master, which we are, gives nobody a copy. Nothing writes to it meanwhile:
+    # the Service redis-master leads to this pod alone.
+    [ "$(field role "$(ask "$peer" INFO replication)")" != slave ] || ask "$peer" REPLICAOF NO ONE >/dev/null
+    sleep 0.5
+  done
+  ask localhost REPLICAOF NO ONE >/dev/null
+  until [ "$(field master_host "$(ask "$peer" INFO replication)")" = "$me" ]; do
+    ask "$peer" REPLICAOF "$me" 6379 >/dev/null
+    sleep 0.5
+  done
+  rm $copying
+  say "all data copied from $peer: this pod is master"
+}
+
+serve() { exec redis-server $config --replica-announce-ip "$me" "$@"; }
+
+case $REDIS_MASTER in
+  "$me" | "$peer") ;;
+  *)
+    say "REFUSING TO START: REDIS_MASTER is '$REDIS_MASTER', which is neither $me nor $peer"
+    pause 15
+    exit 1
+    ;;
+esac
+
+find_master
+if [ "$master" != "$me" ]; then
+  say "replica of $peer: $why ($master)"
+  serve --replicaof "$peer" 6379
+elif has_data; then
+  say "master: $why"
+  serve
+fi
+
+said=''
+while :; do
+  ask_peer
+  case "$peer_role $peer_data" in
+    "master some" | "slave some")
+      say "this volume has no complete data: copying those of $peer before this pod is master"
+      touch $copying
+      copy_from_peer &
+      serve --replicaof "$peer" 6379
+      ;;
+    "master none" | "slave none") break ;;
+  esac
+  [ ! -e /data/start-empty ] || break
+  [ -n "$said" ] || say "this volume is empty: waiting for $peer, which may hold the data"
+  said=yes
+  pause 0.5
+done
+say "master, empty: $why"
+rm -f $copying /data/start-empty
+serve

@@ -1,0 +1,7 @@
+//! The containers of the manifests against real PostgreSQL 15 and Redis 7, without Kubernetes: roles,
+//! kills, restarts and lost volumes, in seconds. Needs root and `tests/servers/packages`.
+//!
+//! They are ignored by a plain `cargo test`; `tests/run` runs them.
+
+mod pods;
+mod postgres;
