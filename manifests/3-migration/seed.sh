@@ -3,6 +3,7 @@
 # Connects by the PG* variables.
 set -euo pipefail
 state=${STATE_DIR:-/state}
+export PGOPTIONS='-c client_min_messages=warning'
 
 sql() { psql --no-psqlrc --quiet --tuples-only --no-align --set ON_ERROR_STOP=1 --command "$1"; }
 
