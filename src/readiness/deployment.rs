@@ -19,8 +19,8 @@ pub(super) fn assess(look: &mut Look) -> Readiness {
     let Some(deployment) = look.world.deployments.get(&look.target.name) else {
         return look.in_progress("not seen yet", 0, 1, None);
     };
-    let spec = deployment.spec.as_ref();
-    let wanted = spec.and_then(|spec| spec.replicas).unwrap_or(1);
+    let spec = &deployment.spec;
+    let wanted = spec.replicas.unwrap_or(1);
     let status = deployment.status.clone().unwrap_or_default();
     if !is_observed(deployment.metadata.generation, status.observed_generation) {
         return look.in_progress(
@@ -31,7 +31,8 @@ pub(super) fn assess(look: &mut Look) -> Readiness {
         );
     }
 
-    let pods = pod::worst_of(look, &revision::pods_of(look.target, look.world));
+    let pods = revision::pods_of(look.target, look.world);
+    let pods = pod::worst_of(look, &pods);
     if let Some(failure) = deadline_exceeded(look, deployment, pods.as_ref()) {
         return Readiness::Failed(failure);
     }
@@ -44,7 +45,7 @@ pub(super) fn assess(look: &mut Look) -> Readiness {
     let available = status.available_replicas.unwrap_or(0);
     let ready = status.ready_replicas.unwrap_or(0);
     let old = status.replicas.unwrap_or(0) - updated;
-    let why = if spec.and_then(|spec| spec.paused) == Some(true) && updated < wanted {
+    let why = if spec.paused == Some(true) && updated < wanted {
         format!("paused with {updated} of {wanted} replicas updated: kubectl rollout resume")
     } else if updated < wanted {
         format!("{updated} of {wanted} replicas are updated")
@@ -83,8 +84,7 @@ fn deadline_exceeded(
     }
     let deadline = deployment
         .spec
-        .as_ref()
-        .and_then(|spec| spec.progress_deadline_seconds)
+        .progress_deadline_seconds
         .and_then(|seconds| u64::try_from(seconds).ok())
         .map_or(grace::DEFAULT_PROGRESS_DEADLINE, Duration::from_secs);
     if is_stale(look, condition) && look.waited < deadline {

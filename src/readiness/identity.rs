@@ -15,7 +15,7 @@ use super::outcome::{Failure, Readiness, Reason};
 pub(super) fn check(look: &mut Look) -> Option<Readiness> {
     let (target, write) = (look.target, &look.target.write);
     let live = look.world.metadata(target);
-    let ours = live.filter(|meta| meta.uid.as_deref() == Some(&write.uid));
+    let ours = live.filter(|meta| meta.uid.as_deref() == Some(write.uid.as_str()));
     let Some(meta) = ours else {
         if !look.memory.has_met(&write.uid) && look.waited < grace::NOT_SEEN_YET {
             return Some(look.in_progress("not seen yet", 0, 1, None));

@@ -52,9 +52,10 @@ fn unscheduled(look: &mut Look, pod: &Pod) -> Option<Finding> {
     if scheduled.is_some_and(|condition| condition.status == "True") {
         return None;
     }
+    let world = look.world;
     let volume = claims_of(pod)
         .into_iter()
-        .filter_map(|name| look.world.claims.get(name))
+        .filter_map(|name| world.claims.get(name))
         .filter_map(|claim| claim::trouble(look, claim))
         .map(|finding| finding.in_pod(name(pod)))
         .collect::<Vec<_>>();

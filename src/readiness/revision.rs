@@ -37,7 +37,7 @@ pub fn pods_of<'a>(target: &Target, world: &'a World) -> Vec<&'a Pod> {
 }
 
 /// The pods whose controller is the object with this uid, by name.
-pub(super) fn owned_by<'a>(world: &'a World, uid: &'a str) -> impl Iterator<Item = &'a Pod> {
+pub(super) fn owned_by<'a>(world: &'a World, uid: &str) -> impl Iterator<Item = &'a Pod> {
     world
         .pods
         .values()
@@ -73,7 +73,7 @@ fn new_replica_set<'a>(target: &Target, world: &'a World) -> Option<&'a ReplicaS
         .filter(|set| is_owned_by(&set.metadata, &target.write.uid))
         .collect();
     owned.sort_by(|a, b| age_and_name(&a.metadata).cmp(&age_and_name(&b.metadata)));
-    let template = &deployment.spec.as_ref()?.template;
+    let template = &deployment.spec.template;
     owned
         .iter()
         .find(|set| has_template(set, template))
@@ -91,7 +91,7 @@ fn age_and_name(
 }
 
 fn has_template(set: &ReplicaSet, template: &PodTemplateSpec) -> bool {
-    let of_set = set.spec.as_ref().and_then(|spec| spec.template.as_ref());
+    let of_set = set.spec.template.as_ref();
     of_set.is_some_and(|of_set| without_hash(of_set) == without_hash(template))
 }
 

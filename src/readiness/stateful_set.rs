@@ -21,11 +21,7 @@ pub(super) fn assess(look: &mut Look) -> Readiness {
     let Some(set) = world.stateful_sets.get(&look.target.name) else {
         return look.in_progress("not seen yet", 0, 1, None);
     };
-    let wanted = set
-        .spec
-        .as_ref()
-        .and_then(|spec| spec.replicas)
-        .unwrap_or(1);
+    let wanted = set.spec.replicas.unwrap_or(1);
     let status = set.status.clone().unwrap_or_default();
     if !is_observed(set.metadata.generation, status.observed_generation) {
         return look.in_progress(
@@ -36,7 +32,8 @@ pub(super) fn assess(look: &mut Look) -> Readiness {
         );
     }
 
-    let pods = pod::worst_of(look, &revision::pods_of(look.target, world));
+    let pods = revision::pods_of(look.target, world);
+    let pods = pod::worst_of(look, &pods);
     let partition = partition(set);
     let to_update = (wanted - partition).max(0);
     let updated = status.updated_replicas.unwrap_or(0);
@@ -125,8 +122,8 @@ fn cannot_create(look: &Look, is_missing: bool) -> Option<Finding> {
 
 fn partition(set: &StatefulSet) -> i32 {
     set.spec
+        .update_strategy
         .as_ref()
-        .and_then(|spec| spec.update_strategy.as_ref())
         .and_then(|strategy| strategy.rolling_update.as_ref())
         .and_then(|rolling| rolling.partition)
         .unwrap_or(0)

@@ -50,7 +50,7 @@ impl World {
     }
 
     /// The events about the object with this uid.
-    pub(super) fn events_of<'a>(&'a self, uid: &'a str) -> impl Iterator<Item = &'a Event> {
+    pub(super) fn events_of<'a>(&'a self, uid: &str) -> impl Iterator<Item = &'a Event> {
         self.events
             .values()
             .map(|event| event.as_ref())

@@ -50,8 +50,7 @@ fn failed_and_failure_target_have_failed() {
         assert_eq!(failure.reason, Reason::JobFailed);
         assert_eq!(
             failure.message,
-            "BackoffLimitExceeded: Job has reached the specified backoff limit;"
-                .trim_end_matches(';')
+            "BackoffLimitExceeded: Job has reached the specified backoff limit"
         );
     }
 }
