@@ -39,16 +39,16 @@ log "dumping ${PGDATABASE:-} of ${PGHOST:-}"
 (
   # the lock is this script's alone
   exec 9>&-
-  pg_dump --no-password --format=plain | gzip --best >"$partial"
+  pg_dump --no-password --format=plain | gzip >"$partial"
 ) &
-wait $! || fail "pg_dump | gzip (is the volume full? $(free_bytes) bytes are free)"
+wait $! || fail "the dump was not written to its end; $(free_bytes) bytes are free on the volume"
 
 sync "$partial"
 gzip --test "$partial" || fail "the file cannot be unpacked"
 bytes=$(size "$partial")
 ((bytes >= min_bytes)) || fail "$bytes bytes are no backup of a shop"
 # pg_dump's last words. Newer versions close a psql block after them.
-gzip --decompress --stdout "$partial" | tail --lines=10 | grep --quiet '^-- PostgreSQL database dump complete$' ||
+gzip --decompress --stdout "$partial" | tail --lines=10 | grep '^-- PostgreSQL database dump complete$' >/dev/null ||
   fail "the dump is cut short"
 tables=$(gzip --decompress --stdout "$partial" | grep --count '^CREATE TABLE ') || fail "the dump holds no table"
 
