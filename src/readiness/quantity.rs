@@ -70,7 +70,7 @@ mod tests {
             ("500m", 500_000_000),
             ("100n", 100),
             ("1k", 1000 * billion),
-            ("1E", billion * billion),
+            ("1E", billion * billion * billion),
             ("1e3", 1000 * billion),
             ("12E-1", 1_200_000_000),
             (".5", 500_000_000),
