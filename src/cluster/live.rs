@@ -30,6 +30,11 @@ impl Live {
         self.0.iter().filter(move |((of, _), _)| of == kind).map(|(_, value)| value)
     }
 
+    /// Forgets one.
+    pub fn remove(&mut self, id: &ObjectId) {
+        self.0.remove(&(id.kind.clone(), id.name.clone()));
+    }
+
     /// Adds one.
     pub fn insert(&mut self, kind: &str, name: &str, value: Value) {
         self.0.insert((kind.to_owned(), name.to_owned()), value);

@@ -20,6 +20,7 @@ pub use diagnose::{Evidence, evidence};
 pub use fault::{Fault, call};
 pub use kinds::{Served, serve};
 pub use live::Live;
+pub use managed_fields::last_change;
 pub use watch::Watch;
 
 use kube::Client;

@@ -13,13 +13,17 @@ mod preview;
 mod refused;
 mod rights;
 mod secrets;
+mod seen;
 mod selection;
 mod wait;
 
 pub use clock::Clock;
 pub use deploy::deploy;
 pub use events::{Change, Diagnosis, Event, Events, Outcome, PhaseSummary};
-pub use preconditions::{Prepared, Request, prepare};
+pub use preconditions::{Prepared, Request, check_context, prepare};
 pub use preview::preview;
 pub use refused::Refused;
 pub use selection::Selection;
+
+#[cfg(test)]
+mod tests;

@@ -141,3 +141,112 @@ fn lost(secret: &str, key: &str, volume: &str) -> String {
          out; restore the Secret from a copy, or supply the old value as KEYBOSS_SECRET_{key}"
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::{Generator, Object, Phase, SecretKeys};
+
+    fn plan() -> Plan {
+        let manifest = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keyboss-secrets", "annotations": {
+            "keyboss.io/generate": "POSTGRES_PASSWORD=password, SECRET_KEY=django-key",
+            "keyboss.io/optional": "EMAIL_URL",
+        }}});
+        let mut plan = Plan::default();
+        plan.add(Phase::Config, Object::new("manifests/1-config/secrets.yaml".to_owned(), manifest).unwrap()).unwrap();
+        plan
+    }
+
+    fn live(values: &[(&str, &str)], volume: bool) -> Live {
+        let mut live = Live::default();
+        let data: serde_json::Map<String, Value> =
+            values.iter().map(|(key, value)| ((*key).to_owned(), Value::from(STANDARD.encode(value)))).collect();
+        if !data.is_empty() {
+            live.insert("Secret", "keyboss-secrets", json!({"data": data}));
+        }
+        if volume {
+            live.insert("PersistentVolumeClaim", "data-postgres-0", json!({"metadata": {"name": "data-postgres-0"}}));
+        }
+        live
+    }
+
+    fn supplied(values: &[(&str, &str)]) -> BTreeMap<String, String> {
+        values.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+    }
+
+    fn written(plan: &Plan) -> Vec<String> {
+        plan.objects().flat_map(|(_, object)| &object.initial).map(|field| field.pointer.clone()).collect()
+    }
+
+    #[test]
+    fn the_first_deploy_generates_what_nobody_supplies() {
+        let mut plan = plan();
+        let given = supplied(&[("EMAIL_URL", "smtp://user:pass@mail")]);
+        let resolved = resolve(&mut plan, &live(&[], false), &given).unwrap();
+        let values = &resolved.values["keyboss-secrets"];
+        assert_eq!(values["POSTGRES_PASSWORD"].len(), 32);
+        assert_eq!(values["EMAIL_URL"], "smtp://user:pass@mail");
+        assert_eq!(written(&plan), ["/data/POSTGRES_PASSWORD", "/data/SECRET_KEY", "/data/EMAIL_URL"]);
+    }
+
+    #[test]
+    fn a_value_that_exists_is_never_written_and_a_missing_one_is_added() {
+        let mut plan = plan();
+        let resolved = resolve(&mut plan, &live(&[("POSTGRES_PASSWORD", "old-password")], true), &supplied(&[])).unwrap();
+        assert_eq!(resolved.values["keyboss-secrets"]["POSTGRES_PASSWORD"], "old-password");
+        assert_eq!(written(&plan), ["/data/SECRET_KEY"]);
+    }
+
+    #[test]
+    fn another_value_for_what_exists_is_kept_out_and_told() {
+        let mut plan = plan();
+        let existing = live(&[("POSTGRES_PASSWORD", "old-password"), ("SECRET_KEY", "k"), ("EMAIL_URL", "a")], true);
+        let resolved = resolve(&mut plan, &existing, &supplied(&[("EMAIL_URL", "b")])).unwrap();
+        assert_eq!(resolved.values["keyboss-secrets"]["EMAIL_URL"], "a");
+        assert!(resolved.notices[0].contains("is kept"), "{:?}", resolved.notices);
+        assert!(written(&plan).is_empty());
+    }
+
+    #[test]
+    fn what_would_lock_people_out_is_refused_without_a_value_in_the_words() {
+        let old = [("POSTGRES_PASSWORD", "old-password"), ("SECRET_KEY", "key")];
+        let table: &[(&[(&str, &str)], bool, &[(&str, &str)], &str)] = &[
+            (&old, true, &[("POSTGRES_PASSWORD", "new-password")], "lock the shop out"),
+            (&[], true, &[], "the database lives on (PVC data-postgres-0)"),
+            (&[("SECRET_KEY", "key")], true, &[], "KEYBOSS_SECRET_POSTGRES_PASSWORD"),
+            (&[], false, &[("POSTGRES_PASSWORD", "new password")], "stands in URLs"),
+            (&[], false, &[("POSTGRES_PASSWORD", "short")], "at least 8"),
+            (&[], false, &[("POSTGRES_PASSWROD", "new-password")], "none of keyboss'"),
+            (&[], false, &[("EMAIL_URL", "")], "is empty"),
+        ];
+        for (existing, volume, given, expected) in table {
+            let error = resolve(&mut plan(), &live(existing, *volume), &supplied(given)).unwrap_err().to_string();
+            assert!(error.contains(expected), "{expected:?} is not in {error:?}");
+            for (_, value) in given.iter().chain(*existing).filter(|(_, value)| value.len() > 5) {
+                assert!(!error.contains(value), "{error:?} holds a secret");
+            }
+        }
+    }
+
+    #[test]
+    fn the_old_password_brings_a_lost_secret_back() {
+        let mut plan = plan();
+        let resolved = resolve(&mut plan, &live(&[], true), &supplied(&[("POSTGRES_PASSWORD", "old-password")])).unwrap();
+        assert_eq!(resolved.values["keyboss-secrets"]["POSTGRES_PASSWORD"], "old-password");
+    }
+
+    #[test]
+    fn keys_are_read_from_the_manifest() {
+        let keys = plan().objects().next().unwrap().1.secret.clone().unwrap();
+        assert_eq!(
+            keys,
+            SecretKeys {
+                generated: vec![
+                    ("POSTGRES_PASSWORD".to_owned(), Generator::Password),
+                    ("SECRET_KEY".to_owned(), Generator::DjangoKey),
+                ],
+                optional: vec!["EMAIL_URL".to_owned()],
+            }
+        );
+    }
+}

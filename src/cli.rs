@@ -1,0 +1,139 @@
+//! The command line, as types.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::render::Phase;
+use crate::report::Output;
+
+/// Deploys the KeyBoss shop to Kubernetes.
+#[derive(Debug, Parser)]
+#[command(name = "keyboss", version, max_term_width = 100, arg_required_else_help = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Log more to stderr (-v, -vv); RUST_LOG says it in detail.
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Apply all eight phases, waiting until each is really ready.
+    Deploy(DeployArgs),
+    /// Print the objects of a deploy as YAML, secrets masked; no cluster is needed.
+    Render(RenderArgs),
+}
+
+/// Which environment, with which values.
+#[derive(Args, Debug)]
+pub struct EnvironmentArgs {
+    #[command(flatten)]
+    which: Which,
+
+    /// Override one value (typed as YAML); may be repeated.
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+
+    /// Use envs/ and manifests/ of this folder instead of the built-in ones.
+    #[arg(long, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+struct Which {
+    /// The environment envs/local.yaml: a laptop's k3d cluster.
+    #[arg(long)]
+    local: bool,
+
+    /// The environment envs/deti.yaml: a tenant's namespace of a shared cluster.
+    #[arg(long)]
+    deti: bool,
+
+    /// The environment envs/NAME.yaml.
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+}
+
+impl EnvironmentArgs {
+    /// The environment's name.
+    pub fn name(&self) -> &str {
+        match &self.which {
+            Which { env: Some(name), .. } => name,
+            Which { deti: true, .. } => "deti",
+            Which { .. } => "local",
+        }
+    }
+}
+
+/// Arguments of `keyboss deploy`.
+#[derive(Args, Debug)]
+pub struct DeployArgs {
+    /// Which environment.
+    #[command(flatten)]
+    pub environment: EnvironmentArgs,
+
+    /// The kubeconfig context; by default the current one.
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+
+    /// The kubeconfig file; by default $KUBECONFIG or ~/.kube/config.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// How long the whole deploy may take (900, 900s, 15m, 1h).
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration)]
+    pub timeout: Duration,
+
+    /// Begin with this phase (name or number).
+    #[arg(long, value_name = "PHASE", conflicts_with = "only")]
+    pub from: Option<Phase>,
+
+    /// Run this phase only (name or number).
+    #[arg(long, value_name = "PHASE")]
+    pub only: Option<Phase>,
+
+    /// Ask the server what would change, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+
+    /// A YAML file of secret values, KEY: text, that only you may read.
+    #[arg(long, value_name = "FILE")]
+    pub secrets_file: Option<PathBuf>,
+
+    /// What to print.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub output: Output,
+}
+
+/// Arguments of `keyboss render`.
+#[derive(Args, Debug)]
+pub struct RenderArgs {
+    /// Which environment.
+    #[command(flatten)]
+    pub environment: EnvironmentArgs,
+
+    /// This phase only (name or number).
+    #[arg(long, value_name = "PHASE")]
+    pub phase: Option<Phase>,
+}
+
+/// A number of seconds, or a number with s, m or h.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, unit) = match text.char_indices().last() {
+        Some((index, 's')) => (&text[..index], 1),
+        Some((index, 'm')) => (&text[..index], 60),
+        Some((index, 'h')) => (&text[..index], 3600),
+        _ => (text, 1),
+    };
+    match number.parse::<u64>() {
+        Ok(number) if number > 0 => Ok(Duration::from_secs(number * unit)),
+        _ => Err(format!("{text:?} is not a time such as 90s, 15m or 1h")),
+    }
+}

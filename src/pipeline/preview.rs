@@ -1,0 +1,121 @@
+//! What a deploy would change (`--dry-run`).
+
+use futures::StreamExt;
+
+use super::{Change, Clock, Diagnosis, Event, Events, Outcome, PhaseSummary, Prepared, preconditions};
+use crate::render::{Object, Phase};
+
+const CONCURRENCY: usize = 8;
+
+/// Asks the server, object by object, what applying it would change; nothing is written. Without a
+/// namespace there is nothing to ask: then everything would be created, and the manifests' own checks
+/// are all there is.
+pub async fn preview(prepared: &Prepared, events: &Events) -> bool {
+    let clock = Clock::start();
+    if !prepared.namespace_exists {
+        events.notice(
+            None,
+            format!("namespace {} does not exist yet: the objects were checked here, not by the server", prepared.cluster.namespace()),
+        );
+    }
+    let mut summaries = Vec::new();
+    for phase in Phase::ALL.into_iter().filter(|phase| prepared.request.selection.includes(*phase)) {
+        let began = clock.elapsed();
+        let mut summary = one_phase(prepared, phase, events).await;
+        summary.seconds = (clock.elapsed() - began).as_secs_f64();
+        events.emit(Event::PhaseFinished(summary.clone()));
+        summaries.push(summary);
+    }
+    let succeeded = summaries.iter().all(|phase| phase.outcome != Outcome::Failed);
+    let changes: usize = summaries.iter().map(|phase| phase.created + phase.changed).sum();
+    events.emit(Event::DeployFinished {
+        succeeded,
+        message: match (succeeded, changes) {
+            (false, _) => "dry run: the server would refuse some objects; nothing was written".to_owned(),
+            (true, 0) => "dry run: nothing would change".to_owned(),
+            (true, changes) => format!("dry run: {changes} objects would be created or changed; nothing was written"),
+        },
+        seconds: clock.elapsed().as_secs_f64(),
+        phases: summaries,
+        api_requests: prepared.request.connection.requests(),
+        next_steps: Vec::new(),
+    });
+    succeeded
+}
+
+async fn one_phase(prepared: &Prepared, phase: Phase, events: &Events) -> PhaseSummary {
+    let mut summary = PhaseSummary {
+        phase,
+        outcome: Outcome::Done,
+        reason: None,
+        seconds: 0.0,
+        created: 0,
+        changed: 0,
+        unchanged: 0,
+    };
+    if let Some(reason) = prepared.skipped.get(&phase) {
+        summary.outcome = Outcome::Skipped;
+        summary.reason = Some(reason.clone());
+        return summary;
+    }
+    let objects: Vec<&Object> = prepared
+        .request
+        .plan
+        .phase(phase)
+        .iter()
+        .filter(|object| object.namespaced() || prepared.namespace_is_ours)
+        .collect();
+    events.emit(Event::PhaseStarted { phase, objects: objects.len(), timeout_seconds: phase.timeout().as_secs() });
+    let answers: Vec<_> = futures::stream::iter(objects)
+        .map(|object| async move { (object, one_object(prepared, object).await) })
+        .buffered(CONCURRENCY)
+        .collect()
+        .await;
+    for (object, answer) in answers {
+        match answer {
+            Ok(change) => {
+                match change {
+                    Change::Created => summary.created += 1,
+                    Change::Changed => summary.changed += 1,
+                    Change::Unchanged => summary.unchanged += 1,
+                }
+                events.emit(Event::Applied { phase, object: object.id.to_string(), change });
+            }
+            Err(fault) => {
+                summary.outcome = Outcome::Failed;
+                summary.reason = Some(format!("{}: {fault}", object.id));
+                events.emit(Event::Diagnosis(Box::new(Diagnosis {
+                    phase: phase.number(),
+                    object: object.id.to_string(),
+                    reason: "WouldBeRefused".to_owned(),
+                    message: format!("{fault} ({})", object.source),
+                    ..Default::default()
+                })));
+            }
+        }
+    }
+    summary
+}
+
+async fn one_object(prepared: &Prepared, object: &Object) -> Result<Change, crate::cluster::Fault> {
+    if !prepared.namespace_exists {
+        return Ok(Change::Created);
+    }
+    let namespace_object;
+    let live = if object.namespaced() {
+        prepared.live.get(&object.id)
+    } else {
+        namespace_object = prepared.cluster.get(&object.id).await?;
+        namespace_object.as_ref()
+    };
+    let Some(live) = live else {
+        prepared.cluster.apply(object, true).await?;
+        return Ok(Change::Created);
+    };
+    if object.id.kind == "Job" {
+        return Ok(Change::Unchanged);
+    }
+    let missing = object.initial.iter().any(|field| live.pointer(&field.pointer).is_none());
+    let differs = preconditions::would_differ(&prepared.cluster, object, Some(live)).await?;
+    Ok(if missing || differs { Change::Changed } else { Change::Unchanged })
+}

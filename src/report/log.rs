@@ -1,0 +1,24 @@
+//! Logs and errors, on stderr.
+
+use anyhow::Error;
+use tracing_subscriber::EnvFilter;
+
+use super::text::printable;
+use super::{RedactingWriter, Redactor};
+
+/// Sends logs to stderr: warnings, with `-v` what keyboss does, with `-vv` its requests too; `RUST_LOG`
+/// decides where it is set.
+pub fn log_to_stderr(verbose: u8, redactor: Redactor) {
+    let default = match verbose {
+        0 => "warn",
+        1 => "keyboss=info,warn",
+        _ => "keyboss=debug,kube=debug,info",
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(RedactingWriter::new(redactor)).init();
+}
+
+/// Says why the command ended, on stderr.
+pub fn error(error: &Error, redactor: &Redactor) {
+    eprintln!("keyboss: {}", printable(&redactor.redact(&format!("{error:#}"))));
+}
