@@ -5,7 +5,7 @@
 //! world changes and whenever a [`Suspicion`] falls due. What must be remembered between two
 //! looks (how long something has been wrong, what an image pull said) is in [`Memory`].
 //!
-//! One file per kind holds its rule; what pods can tell is in [`mod@pod`] and [`mod@container`];
+//! One file per kind holds its rule; what pods can tell is in `pod.rs` and `container.rs`;
 //! every grace period is a constant in [`grace`].
 
 mod blocked;
