@@ -5,3 +5,4 @@
 
 mod pods;
 mod postgres;
+mod redis;

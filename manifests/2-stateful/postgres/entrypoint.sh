@@ -15,7 +15,8 @@
 #   rewinding       pg_rewind has begun and not ended
 #   stale           this standby could not catch up; it is to clone
 #   lock            held while a container runs on this volume
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "keyboss: line $LINENO failed: $BASH_COMMAND" >&2' ERR
 
 PATH=/usr/lib/postgresql/15/bin:$PATH # the wrappers in /usr/bin start perl each time
 export LC_ALL=C.UTF-8 PGAPPNAME=$POD_NAME
@@ -100,7 +101,7 @@ ask_peer() {
   local answer code _
   for _ in 1 2 3; do
     peer_state=silent peer_system='' peer_timeline=0 peer_error=
-    pg_isready -q -h "$peer_host" -t 3 && code=0 || code=$?
+    pg_isready -q -h "$peer_host" -U replicator -d postgres -t 3 && code=0 || code=$?
     [ "$code" != 1 ] || peer_state=busy
     [ "$code" = 0 ] || return 0
     if answer=$(timeout 10 psql -wXAtq "$peer dbname=postgres replication=database" \
@@ -127,6 +128,7 @@ relate() {
 # --- The actions. ---
 
 # Puts the complete folder pgdata.partial in the place of pgdata; at no moment are there fewer than one complete.
+# It writes all of it to the disk, so initdb and pg_basebackup need not (--no-sync).
 install_data() {
   sync -f "$volume"
   rm -rf "$volume/pgdata.new"
@@ -147,7 +149,8 @@ tidy_up() {
   fi
   rm -rf "$partial"
   rm -rf "$volume/pgdata.old" "$volume/pgdata.new"
-  rm -f "$run/role" "$run/role.conf"
+  rm -f "$run/role"
+  : >"$run/role.conf"
   if [ -e "$PGDATA" ]; then
     touch "$volume/initialised"
     chmod 0700 "$PGDATA" # a volume's fsGroup may have opened it, which PostgreSQL refuses
@@ -158,7 +161,7 @@ tidy_up() {
 
 initialise() {
   # C.UTF-8: its order of strings never changes with an upgrade of the C library, which would corrupt indexes.
-  run initdb -D "$partial" --username=postgres --encoding=UTF8 --locale=C.UTF-8 --data-checksums --auth=peer
+  run initdb --no-sync -D "$partial" --username=postgres --encoding=UTF8 --locale=C.UTF-8 --data-checksums --auth=peer >/dev/null
   run pg_ctl -s -w -D "$partial" start -o "-c config_file=$config/postgresql.conf -c listen_addresses=''"
   run psql -wXq -v ON_ERROR_STOP=1 -U postgres -d postgres -f "$config/init.sql"
   run pg_ctl -s -w -D "$partial" stop -m fast
@@ -174,18 +177,18 @@ discard() {
 }
 
 clone() {
-  local used free
+  local used='' free
   if [ -e "$volume/provisional" ]; then
     discard
     rm -f "$volume/provisional"
   fi
-  used=$(du -sm "$PGDATA" 2>/dev/null | cut -f1)
-  free=$(df -Pm "$volume" | awk 'NR == 2 { print $4 }')
+  [ ! -e "$PGDATA" ] || used=$(du -sm "$PGDATA" | cut -f1)
+  free=$(df -BM --output=avail "$volume" | tr -dc 0-9)
   if [ -n "$used" ] && [ "$free" -lt $((used + used / 4 + 64)) ]; then
     say "no room for two copies (${used} MB here, ${free} MB free): removing the old one first"
     discard
   fi
-  run pg_basebackup -w -d "$peer" -D "$partial" -X stream -c fast || {
+  run pg_basebackup --no-sync -w -d "$peer" -D "$partial" -X stream -c fast || {
     say "pg_basebackup from $peer_name failed"
     pause 5
     exit 1
@@ -295,10 +298,13 @@ tend_primary() {
   sql "SELECT pg_create_physical_replication_slot('${peer_name//-/_}', true)
        WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '${peer_name//-/_}')" >/dev/null || return 0
   if [ -e "$volume/provisional" ]; then
-    [ -n "$settled" ] || say "first install: this cluster is used once $peer_name, empty too, has copied it"
+    [ -n "$progress" ] || say "first install: this cluster is used once $peer_name, empty too, has copied it"
+    progress=told
     if [ "$(sql "SELECT count(*) FROM pg_stat_replication WHERE application_name = '$peer_name' AND state = 'streaming'")" = 1 ]; then
       rm "$volume/provisional"
       say "first install: $peer_name has copied this cluster"
+    else
+      return 0
     fi
   fi
   settled=yes

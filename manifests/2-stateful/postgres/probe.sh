@@ -6,7 +6,7 @@ run=/var/run/postgresql
 case $1 in
   startup | live)
     [ -e $run/role ] || exit 1
-    pg_isready -q -t 3
+    pg_isready -q -U postgres -d postgres -t 3
     [ $? -le 1 ]
     ;;
   ready)

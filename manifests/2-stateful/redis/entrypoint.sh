@@ -5,7 +5,8 @@
 # A master that starts empty would empty its replica with it. So an empty one asks the other pod first: has that no data
 # either, it starts; has it some, it copies them and is not ready before it has them all; does it not answer, it waits.
 # (To do without the other pod: create the file /data/start-empty.)
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "keyboss: line $LINENO failed: $BASH_COMMAND" >&2' ERR
 
 config=/etc/keyboss/redis.conf
 me=$POD_NAME.redis
@@ -42,10 +43,15 @@ ask_peer() {
 }
 
 find_master() {
-  local name answers
-  answers=$(for name in $sentinels; do ask "$name.redis-sentinel" -p 26379 SENTINEL GET-MASTER-ADDR-BY-NAME keyboss | head -1; done)
-  master=$(sort <<<"$answers" | uniq -c | awk '$1 >= 2 && NF == 2 { print $2 }')
-  why="the Sentinels agree"
+  local name votes=''
+  for name in $sentinels; do
+    votes+=" $(ask "$name.redis-sentinel" -p 26379 SENTINEL GET-MASTER-ADDR-BY-NAME keyboss | head -1)"
+  done
+  master='' why="the Sentinels agree"
+  case $votes in
+    *" $me"*" $me"*) master=$me ;;
+    *" $peer"*" $peer"*) master=$peer ;;
+  esac
   [ -z "$master" ] || return 0
   ask_peer
   if [ "$peer_role" = master ] && [ "$peer_data" = some ] && [ ! -e $copying ]; then

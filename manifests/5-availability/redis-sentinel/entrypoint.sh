@@ -1,7 +1,8 @@
 #!/bin/bash
 # Runs a Sentinel. It rewrites its configuration file, so that is written once per pod, here; a restarted container goes
 # on with its own. A new one begins with the master that the other Sentinels know, else with the record.
-set -euo pipefail
+set -Eeuo pipefail
+trap 'echo "keyboss: line $LINENO failed: $BASH_COMMAND" >&2' ERR
 
 config=/data/sentinel.conf
 me=$POD_NAME.redis-sentinel
@@ -12,10 +13,10 @@ say() { printf '%s keyboss: %s\n' "$(date -u '+%F %T.%3N UTC')" "$*" >&2; }
 if [ ! -e $config ]; then
   for name in redis-sentinel-0 redis-sentinel-1 redis-sentinel-2; do
     [ "$name" != "$POD_NAME" ] || continue
-    # Lines of a name and a value, in turn.
-    known=$(timeout 3 redis-cli -h "$name.redis-sentinel" -p 26379 SENTINEL MASTER keyboss 2>/dev/null | tr -d '\r' | paste - - || true)
-    known_master=$(awk '$1 == "ip" { print $2 }' <<<"$known")
-    known_epoch=$(awk '$1 == "config-epoch" { print $2 }' <<<"$known")
+    # Lines of a name and its value, in turn.
+    known=$(timeout 3 redis-cli -h "$name.redis-sentinel" -p 26379 SENTINEL MASTER keyboss 2>/dev/null | tr -d '\r' || true)
+    known_master=$(sed -n '/^ip$/{n;p}' <<<"$known")
+    known_epoch=$(sed -n '/^config-epoch$/{n;p}' <<<"$known")
     if [ -n "$known_master" ] && [ "${known_epoch:-0}" -gt "$epoch" ]; then
       master=$known_master epoch=$known_epoch why="as $name knows"
     fi

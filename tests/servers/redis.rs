@@ -1,0 +1,210 @@
+//! Redis: the master is who the Sentinels or the record say, and an empty one never empties its replica.
+
+use std::fs;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use crate::pods::World;
+
+const ZERO: &str = "redis-0";
+const ONE: &str = "redis-1";
+const BOTH: [&str; 2] = [ZERO, ONE];
+const SENTINELS: [&str; 3] = ["redis-sentinel-0", "redis-sentinel-1", "redis-sentinel-2"];
+
+fn redis(world: &World, pod: &str, command: &str) -> String {
+    let words: Vec<&str> = ["redis-cli"].into_iter().chain(command.split(' ')).collect();
+    world.ask(pod, &words)
+}
+
+fn info(world: &World, pod: &str, field: &str) -> String {
+    let info = redis(world, pod, "info");
+    let line = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    line.unwrap_or_default().trim().to_owned()
+}
+
+fn in_sync(world: &World, master: &str, replica: &str) -> bool {
+    info(world, master, "role") == "master"
+        && info(world, replica, "master_host") == format!("{master}.redis")
+        && info(world, replica, "master_link_status") == "up"
+}
+
+fn installed(sets: &[&str]) -> World {
+    let mut world = World::new(sets, &[]);
+    world.start(&BOTH);
+    world.until_ready(&BOTH);
+    world.until("in sync", |world| in_sync(world, ZERO, ONE));
+    assert_eq!(redis(&world, ZERO, "set key-1 sold"), "OK");
+    world.until("key-1 on the replica", |world| redis(world, ONE, "get key-1") == "sold");
+    world
+}
+
+fn known_master(world: &World, sentinel: &str) -> String {
+    let answer = redis(world, sentinel, "-p 26379 sentinel get-master-addr-by-name keyboss");
+    answer.lines().next().unwrap_or_default().to_owned()
+}
+
+fn watching(world: &mut World, master: &str) {
+    world.until("the Sentinels agree", |world| {
+        SENTINELS.iter().all(|sentinel| {
+            known_master(world, sentinel) == format!("{master}.redis")
+                && redis(world, sentinel, "-p 26379 sentinel ckquorum keyboss").starts_with("OK 3 usable")
+        })
+    });
+}
+
+#[test]
+#[ignore = "needs root, PostgreSQL and Redis: tests/run"]
+fn settings_and_probes() {
+    let world = installed(&["redis"]);
+    for pod in BOTH {
+        let config = |name: &str| redis(&world, pod, &format!("config get {name}")).lines().nth(1).unwrap_or_default().to_owned();
+        assert_eq!(config("appendonly"), "yes");
+        assert_eq!(config("maxmemory"), (256 << 20).to_string());
+        assert_eq!(config("maxmemory-policy"), "noeviction");
+        assert_eq!(config("replica-priority"), "0");
+        assert_eq!(config("min-replicas-to-write"), "0");
+        for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+            assert!(world.passes(pod, probe), "{probe} of {pod}");
+        }
+    }
+    assert!(redis(&world, ONE, "set key-2 sold").contains("READONLY"));
+}
+
+#[test]
+#[ignore = "needs root, PostgreSQL and Redis: tests/run"]
+fn every_kill_and_restart_keeps_master_and_keys() {
+    let mut world = installed(&["redis"]);
+    let mut keys = 1;
+    for victims in [&[ZERO][..], &[ONE], &BOTH] {
+        for graceful in [true, false] {
+            keys += 1;
+            assert_eq!(redis(&world, ZERO, &format!("set key-{keys} sold")), "OK");
+            if graceful { world.delete(victims) } else { world.kill(victims) }
+            world.start(victims);
+            world.until_ready(&BOTH);
+            world.until("in sync", |world| in_sync(world, ZERO, ONE));
+            for pod in BOTH {
+                world.until("all keys", |world| redis(world, pod, "dbsize") == keys.to_string());
+            }
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs root, PostgreSQL and Redis: tests/run"]
+fn an_emptied_master_gets_its_keys_back_from_the_replica() {
+    let mut world = installed(&["redis", "redis-sentinel"]);
+    world.start(&SENTINELS);
+    watching(&mut world, ZERO);
+    for round in 0..2 {
+        world.kill(&[ZERO]);
+        fs::remove_dir_all(world.volume(ZERO, "data")).unwrap();
+        if round == 1 {
+            // Killed in the middle, and the replica with it.
+            world.start(&[ZERO]);
+            world.until("copying", |world| world.volume(ZERO, "data").join("copying").exists());
+            world.kill(&BOTH);
+            world.start(&[ONE]);
+        }
+        world.start(&[ZERO]);
+        let end = Instant::now() + Duration::from_secs(120);
+        while !(world.passes(ZERO, "readinessProbe") && in_sync(&world, ZERO, ONE)) {
+            let on_replica = redis(&world, ONE, "dbsize");
+            assert!(on_replica != "0", "the replica was emptied");
+            assert!(Instant::now() < end, "{}{}", world.log(ZERO), world.log(ONE));
+            sleep(Duration::from_millis(50));
+        }
+        for pod in BOTH {
+            assert_eq!(redis(&world, pod, "get key-1"), "sold");
+        }
+        assert!(!world.volume(ZERO, "data").join("copying").exists());
+    }
+    watching(&mut world, ZERO);
+    // The copy is durable: it survives a kill at once.
+    world.kill(&BOTH);
+    world.start(&BOTH);
+    world.until_ready(&BOTH);
+    assert_eq!(redis(&world, ZERO, "get key-1"), "sold");
+}
+
+#[test]
+#[ignore = "needs root, PostgreSQL and Redis: tests/run"]
+fn an_empty_master_waits_for_a_peer_that_is_away() {
+    let mut world = installed(&["redis"]);
+    world.kill(&BOTH);
+    fs::remove_dir_all(world.volume(ZERO, "data")).unwrap();
+    world.start(&[ZERO]);
+    world.until_logged(ZERO, "waiting for redis-1.redis, which may hold the data");
+    sleep(Duration::from_secs(3));
+    assert!(!world.passes(ZERO, "readinessProbe"));
+    world.start(&[ONE]);
+    world.until_ready(&BOTH);
+    world.until("in sync", |world| in_sync(world, ZERO, ONE));
+    assert_eq!(redis(&world, ZERO, "get key-1"), "sold");
+}
+
+#[test]
+#[ignore = "needs root, PostgreSQL and Redis: tests/run"]
+fn a_replica_that_lost_its_volume_copies() {
+    let mut world = installed(&["redis"]);
+    world.kill(&[ONE]);
+    fs::remove_dir_all(world.volume(ONE, "data")).unwrap();
+    world.start(&[ONE]);
+    world.until("in sync", |world| in_sync(world, ZERO, ONE) && redis(world, ONE, "get key-1") == "sold");
+}
+
+#[test]
+#[ignore = "needs root, PostgreSQL and Redis: tests/run"]
+fn sentinels_agree_and_promote_nobody() {
+    let mut world = World::new(&["redis", "redis-sentinel"], &[]);
+    // In any order, the first before there is anything to watch.
+    world.start(&["redis-sentinel-2"]);
+    world.start(&BOTH);
+    world.until_ready(&BOTH);
+    world.start(&["redis-sentinel-0", "redis-sentinel-1"]);
+    world.until_ready(&SENTINELS);
+    watching(&mut world, ZERO);
+    assert_eq!(redis(&world, ZERO, "set key-1 sold"), "OK");
+    world.until("key-1 on the replica", |world| redis(world, ONE, "get key-1") == "sold");
+
+    // The master is away, the Sentinels know, and the replica stays one.
+    world.kill(&[ZERO]);
+    world.until_logged("redis-sentinel-0", "+odown master keyboss");
+    let end = Instant::now() + Duration::from_secs(10);
+    while Instant::now() < end {
+        assert_ne!(info(&world, ONE, "role"), "master");
+        sleep(Duration::from_millis(500));
+    }
+    world.start(&[ZERO]);
+    world.until_ready(&BOTH);
+    world.until("in sync", |world| in_sync(world, ZERO, ONE));
+    assert_eq!(redis(&world, ZERO, "get key-1"), "sold");
+
+    // One Sentinel after the other is replaced; they still are three, and they tell a new one.
+    world.config.insert("REDIS_MASTER".into(), "redis-1.redis".into());
+    for sentinel in SENTINELS {
+        world.delete(&[sentinel]);
+        world.start(&[sentinel]);
+        world.until_ready(&[sentinel]);
+        watching(&mut world, ZERO);
+    }
+    assert!(world.log("redis-sentinel-0").contains("the master is redis-0.redis, as redis-sentinel-"));
+    // Two that agree outweigh the record.
+    world.delete(&[ONE]);
+    world.start(&[ONE]);
+    world.until("in sync", |world| in_sync(world, ZERO, ONE));
+    assert!(world.log(ONE).contains("the Sentinels agree (redis-0.redis)"));
+}
+
+#[test]
+#[ignore = "needs root, PostgreSQL and Redis: tests/run"]
+fn a_returning_master_follows_the_one_that_took_over() {
+    let mut world = installed(&["redis"]);
+    // A failover by hand that moved nothing else: the peer is master, with a key that the old one lacks.
+    world.kill(&[ZERO]);
+    assert_eq!(redis(&world, ONE, "replicaof no one"), "OK");
+    assert_eq!(redis(&world, ONE, "set key-2 sold"), "OK");
+    world.start(&[ZERO]);
+    world.until("in sync", |world| in_sync(world, ONE, ZERO) && redis(world, ZERO, "get key-2") == "sold");
+    assert!(world.log(ZERO).contains("it answers as master, with data"));
+}
