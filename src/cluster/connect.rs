@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use kube::client::{ClientBuilder, retry::RetryPolicy};
+use http::Request;
+use kube::client::{Body, ClientBuilder, retry::RetryPolicy};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tower::buffer::BufferLayer;
@@ -85,7 +86,7 @@ pub async fn connect(target: &Target) -> Result<Connection> {
     let requests = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&requests);
     let client = ClientBuilder::try_from(config)?
-        .with_layer(&MapRequestLayer::new(move |request| {
+        .with_layer(&MapRequestLayer::new(move |request: Request<Body>| {
             counter.fetch_add(1, Ordering::Relaxed);
             request
         }))

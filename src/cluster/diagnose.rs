@@ -32,7 +32,7 @@ pub async fn evidence(cluster: &Cluster, target: &Target, world: &World, failure
     let pods = pods_of(target, world);
     let named = failure.and_then(|failure| failure.pod.as_deref());
     let pod = match named {
-        Some(name) => world.pods.get(name).map(AsRef::as_ref),
+        Some(name) => world.pods.get(name).map(|pod| &**pod),
         None => pods.iter().copied().find(|pod| !is_ready(pod)).or_else(|| pods.first().copied()),
     };
     let mut evidence = Evidence { events: warnings(target, &pods, world), ..Default::default() };
@@ -60,7 +60,7 @@ fn warnings(target: &Target, pods: &[&Pod], world: &World) -> Vec<String> {
     let mut found: Vec<&Event> = world
         .events
         .values()
-        .map(AsRef::as_ref)
+        .map(|event| &**event)
         .filter(|event| event.type_.as_deref() == Some("Warning"))
         .filter(|event| event.involved_object.uid.as_deref().is_some_and(|uid| uids.contains(&uid)))
         .collect();

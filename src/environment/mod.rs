@@ -15,7 +15,7 @@ pub use project::Project;
 pub use quantity::Quantity;
 pub use values::*;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -40,7 +40,8 @@ impl Environment {
     pub fn load(project: &Project, name: &str, sets: &[String]) -> Result<Self> {
         let mut layers = vec![Layer::from_file(project, "default")?];
         if name != "default" {
-            layers.push(Layer::from_file(project, name).with_context(|| available(project))?);
+            check_exists(project, name)?;
+            layers.push(Layer::from_file(project, name)?);
         }
         for set in sets {
             layers.push(Layer::from_set(set)?);
@@ -80,14 +81,14 @@ fn merge(into: &mut Value, from: &Value) {
     }
 }
 
-fn available(project: &Project) -> String {
-    let names: Vec<String> = project
-        .files("envs")
-        .into_iter()
-        .filter_map(|path| Some(path.strip_prefix("envs/")?.strip_suffix(".yaml")?.to_owned()))
-        .filter(|name| name != "default")
-        .collect();
-    format!("the environments are: {}", names.join(", "))
+fn check_exists(project: &Project, name: &str) -> Result<()> {
+    let files = project.files("envs");
+    if files.contains(&format!("envs/{name}.yaml")) {
+        return Ok(());
+    }
+    let names = files.iter().filter_map(|path| path.strip_prefix("envs/")?.strip_suffix(".yaml"));
+    let names: Vec<&str> = names.filter(|name| *name != "default").collect();
+    bail!("there is no environment {name} (envs/{name}.yaml); the environments are: {}", names.join(", "))
 }
 
 /// Parses one YAML scalar, list or mapping the way `--set` types its value.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::{Result, anyhow};
+use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Error, ErrorKind, State, UndefinedBehavior};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,9 +26,7 @@ impl Templates {
         let mut engine = minijinja::Environment::new();
         engine.set_undefined_behavior(UndefinedBehavior::Strict);
         engine.set_auto_escape_callback(|_| AutoEscape::None);
-        engine.set_trim_blocks(true);
-        engine.set_lstrip_blocks(true);
-        engine.set_keep_trailing_newline(true);
+        engine.set_syntax(syntax());
 
         let files = Arc::clone(&project);
         engine.set_loader(move |name| {
@@ -84,6 +83,13 @@ impl Templates {
         }
         Ok(objects)
     }
+}
+
+/// A line that holds only a block tag leaves no empty line behind.
+fn syntax() -> SyntaxConfig {
+    let mut builder = SyntaxConfig::builder();
+    builder.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
+    builder.build().unwrap_or_default()
 }
 
 /// The line of the rendered text that a YAML error points at.
