@@ -1,0 +1,125 @@
+//! The program as a person runs it, where no cluster is needed: what is refused, and how it is said.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const NOTHING_TOUCHED: i32 = 2;
+
+/// A kubeconfig with one context, whose server does not exist.
+const KUBECONFIG: &str = "
+apiVersion: v1
+kind: Config
+current-context: CONTEXT
+clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]
+users: [{name: u, user: {token: t}}]
+contexts: [{name: CONTEXT, context: {cluster: c, user: u, namespace: NAMESPACE}}]
+";
+
+fn keyboss(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_keyboss"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("KUBECONFIG", folder.join("kubeconfig"))
+        .env_remove("RUST_LOG")
+        .output()
+        .unwrap()
+}
+
+fn folder(context: &str, namespace: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let kubeconfig = KUBECONFIG.replace("CONTEXT", context).replace("NAMESPACE", namespace);
+    fs::write(folder.path().join("kubeconfig"), kubeconfig).unwrap();
+    folder
+}
+
+fn refused(output: &Output, expected: &[&str]) {
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(NOTHING_TOUCHED), "{stderr}");
+    assert!(output.stdout.is_empty(), "{output:?}");
+    for text in expected {
+        assert!(stderr.contains(text), "{text:?} is not in {stderr:?}");
+    }
+}
+
+#[test]
+fn a_render_needs_no_cluster_and_holds_what_the_place_asks() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = keyboss(folder.path(), &["render", "--deti"]);
+    assert!(output.status.success(), "{output:?}");
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(text.matches("storageClassName: longhorn").count(), text.matches("longhorn").count());
+    assert!(text.contains("namespace: tenant-keyboss"));
+    assert!(!text.contains("local-path") && !text.contains("localhost"));
+    let one = keyboss(folder.path(), &["render", "--local", "--phase", "backup"]);
+    let one = String::from_utf8(one.stdout).unwrap();
+    assert!(one.contains("kind: CronJob") && !one.contains("kind: Deployment"), "{one}");
+}
+
+#[test]
+fn a_wrong_value_is_one_error() {
+    let folder = folder("k3d-x", "keyboss");
+    let output = keyboss(folder.path(), &["deploy", "--local", "--set", "ingress.clas=nginx"]);
+    refused(&output, &["--set ingress.clas=nginx", "did you mean ingress.class?"]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr).lines().count(), 1, "{output:?}");
+}
+
+#[test]
+fn wrong_usage_is_told_apart_from_failure() {
+    let folder = folder("k3d-x", "keyboss");
+    refused(&keyboss(folder.path(), &["deploy"]), &["--local", "--deti"]);
+    refused(&keyboss(folder.path(), &["deploy", "--local", "--only", "nine"]), &["is not a phase", "8 servicemonitors"]);
+    refused(&keyboss(folder.path(), &["deploy", "--env", "prod"]), &["there is no environment prod", "deti, local"]);
+}
+
+#[test]
+fn a_context_that_the_environment_does_not_name_is_refused() {
+    let elsewhere = folder("production", "default");
+    refused(&keyboss(elsewhere.path(), &["deploy", "--local"]), &["context production", "k3d-*", "--context"]);
+    refused(&keyboss(elsewhere.path(), &["deploy", "--deti"]), &["context production", "tenant-keyboss"]);
+    refused(&keyboss(elsewhere.path(), &["deploy", "--local", "--context", "no"]), &["no context \"no\"", "production"]);
+}
+
+#[test]
+fn a_missing_kubeconfig_and_an_unreachable_cluster_are_clear() {
+    let nowhere = tempfile::tempdir().unwrap();
+    refused(&keyboss(nowhere.path(), &["deploy", "--local"]), &["kubeconfig"]);
+    let folder = folder("k3d-x", "keyboss");
+    refused(&keyboss(folder.path(), &["deploy", "--local"]), &["k3d-x", "127.0.0.1:1", "cannot be reached"]);
+}
+
+#[test]
+fn secrets_that_others_may_read_are_refused_and_never_shown() {
+    let folder = folder("k3d-x", "keyboss");
+    let secrets = folder.path().join("secrets.yaml");
+    let arguments = ["deploy", "--local", "--secrets-file", "secrets.yaml"];
+    fs::write(&secrets, "POSTGRES_PASSWORD: hunter22hunter22\n").unwrap();
+    fs::set_permissions(&secrets, fs::Permissions::from_mode(0o644)).unwrap();
+    refused(&keyboss(folder.path(), &arguments), &["secrets.yaml", "chmod 600"]);
+    fs::write(&secrets, "- hunter22hunter22\n").unwrap();
+    fs::set_permissions(&secrets, fs::Permissions::from_mode(0o600)).unwrap();
+    let output = keyboss(folder.path(), &arguments);
+    refused(&output, &["secrets.yaml", "mapping"]);
+    assert!(!String::from_utf8_lossy(&output.stderr).contains("hunter22"), "{output:?}");
+}
+
+#[test]
+fn a_project_of_ones_own_replaces_the_built_in_one() {
+    let folder = folder("k3d-x", "keyboss");
+    refused(&keyboss(folder.path(), &["render", "--local", "--project", "."]), &["--project .", "envs/default.yaml"]);
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    fs::create_dir_all(folder.path().join("envs")).unwrap();
+    for file in ["default.yaml", "local.yaml"] {
+        fs::copy(root.join("envs").join(file), folder.path().join("envs").join(file)).unwrap();
+    }
+    let manifests = folder.path().join("manifests/1-config");
+    fs::create_dir_all(&manifests).unwrap();
+    let own = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own}\ndata: {a: '{{ extra.greeting }}'}\n";
+    fs::write(manifests.join("own.yaml"), own).unwrap();
+    let arguments = ["render", "--local", "--project", ".", "--set", "extra.greeting=hello"];
+    let output = keyboss(folder.path(), &arguments);
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("a: hello") && text.contains("managed-by: keyboss"), "{output:?}");
+    refused(&keyboss(folder.path(), &arguments[..4]), &["own.yaml:4", "not in envs/default.yaml"]);
+}
