@@ -1,0 +1,184 @@
+//! The live picture: one line per phase, and under the running one what it waits for. Data to lines; it draws nothing.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use console::{style, truncate_str};
+
+use crate::pipeline::{Event, Outcome, PhaseSummary};
+use crate::render::Phase;
+
+use super::text;
+
+/// How a running phase turns.
+const FRAMES: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+
+/// The most objects that are shown as waited for; the others are counted.
+const MOST_SHOWN: usize = 8;
+
+/// What is known of every phase. All times are since the same start.
+#[derive(Default)]
+pub struct Board {
+    phases: BTreeMap<Phase, State>,
+    dry_run: bool,
+}
+
+enum State {
+    Pending,
+    Running(Running),
+    Finished(PhaseSummary),
+}
+
+/// The phase at work.
+struct Running {
+    since: Duration,
+    until: Duration,
+    objects: usize,
+    applied: usize,
+    waiting: Vec<Wait>,
+    /// The object that the last heartbeat called the worst blocker.
+    worst: Option<String>,
+}
+
+/// An object that is waited for.
+struct Wait {
+    object: String,
+    why: String,
+    done: u32,
+    total: u32,
+    suspicious: bool,
+}
+
+impl Board {
+    /// Whether there is nothing to show yet.
+    pub fn is_empty(&self) -> bool {
+        self.phases.is_empty()
+    }
+
+    /// Whether nothing will be written.
+    pub fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
+    /// Takes an event into the picture.
+    pub fn event(&mut self, event: &Event, now: Duration) {
+        match event {
+            Event::DeployStarted { phases, dry_run, .. } => {
+                self.dry_run = *dry_run;
+                self.phases = phases.iter().map(|phase| (*phase, State::Pending)).collect();
+            }
+            Event::PhaseStarted { phase, objects, timeout_seconds } => {
+                let until = now + Duration::from_secs(*timeout_seconds);
+                let running =
+                    Running { since: now, until, objects: *objects, applied: 0, waiting: Vec::new(), worst: None };
+                self.phases.insert(*phase, State::Running(running));
+            }
+            Event::PhaseFinished(summary) => {
+                self.phases.insert(summary.phase, State::Finished(summary.clone()));
+            }
+            Event::Applied { phase, .. } => self.running(*phase, |running| running.applied += 1),
+            Event::Waiting { phase, object, why, done, total, suspicious } => self.running(*phase, |running| {
+                let (object, why) = (object.clone(), why.clone());
+                running.forget(&object);
+                running.waiting.push(Wait { object, why, done: *done, total: *total, suspicious: *suspicious });
+            }),
+            Event::Ready { phase, object } => self.running(*phase, |running| running.forget(object)),
+            Event::Heartbeat { phase, worst, left_seconds, .. } => self.running(*phase, |running| {
+                running.until = now + Duration::from_secs(*left_seconds);
+                running.worst = worst.as_ref().map(|(object, _)| object.clone());
+            }),
+            Event::Notice { .. } | Event::Diagnosis(_) | Event::DeployFinished { .. } => {}
+        }
+    }
+
+    fn running(&mut self, phase: Phase, change: impl FnOnce(&mut Running)) {
+        if let Some(State::Running(running)) = self.phases.get_mut(&phase) {
+            change(running);
+        }
+    }
+
+    /// The picture at a time, for a terminal of a size.
+    pub fn lines(&self, now: Duration, rows: usize, columns: usize) -> Vec<String> {
+        let room = rows.saturating_sub(self.phases.len() + 2).clamp(1, MOST_SHOWN);
+        let mut lines = Vec::new();
+        for (phase, state) in &self.phases {
+            lines.push(self.row(*phase, state, now));
+            if let State::Running(running) = state {
+                lines.extend(running.waits(room));
+            }
+        }
+        let fit = |line: String| truncate_str(line.trim_end(), columns.saturating_sub(1), "…").into_owned();
+        lines.into_iter().map(fit).collect()
+    }
+
+    fn row(&self, phase: Phase, state: &State, now: Duration) -> String {
+        let title = format!("{} {:<18}", phase.number(), phase.title());
+        match state {
+            State::Pending => style(format!("· {title}")).dim().to_string(),
+            State::Running(running) => {
+                let elapsed = now.saturating_sub(running.since);
+                let turn = FRAMES[(now.as_millis() / 200) as usize % FRAMES.len()];
+                let time = text::whole(elapsed.as_secs());
+                format!("{} {} {time:>6}  {}", style(turn).cyan(), style(title).bold(), running.status(now))
+            }
+            State::Finished(summary) => {
+                let (mark, is_timed) = match summary.outcome {
+                    Outcome::Done => (style("✔").green(), true),
+                    Outcome::Failed | Outcome::TimedOut => (style("✘").red(), true),
+                    Outcome::Skipped => (style("-").yellow(), false),
+                    Outcome::NotReached => (style("·").dim(), false),
+                };
+                let time = if is_timed { text::measured(summary.seconds) } else { String::new() };
+                let status = match (summary.outcome, &summary.reason) {
+                    (Outcome::Done, _) => text::counts(std::slice::from_ref(summary), self.dry_run),
+                    (outcome, Some(reason)) => format!("{}: {}", text::outcome(outcome), text::on_one_line(reason)),
+                    (outcome, None) => text::outcome(outcome).to_owned(),
+                };
+                format!("{mark} {title} {time:>6}  {status}")
+            }
+        }
+    }
+}
+
+impl Running {
+    fn forget(&mut self, object: &str) {
+        self.waiting.retain(|wait| wait.object != object);
+    }
+
+    fn status(&self, now: Duration) -> String {
+        let left = text::whole(self.until.saturating_sub(now).as_secs());
+        if self.applied < self.objects {
+            format!("{} of {} applied, {left} left", self.applied, text::objects(self.objects))
+        } else if self.waiting.is_empty() {
+            format!("{} applied, {left} left", text::objects(self.objects))
+        } else {
+            format!("waiting for {}, {left} left", self.waiting.len())
+        }
+    }
+
+    /// What is waited for, worst first, on at most `room` lines.
+    fn waits(&self, room: usize) -> Vec<String> {
+        let mut waits: Vec<&Wait> = self.waiting.iter().collect();
+        waits.sort_by_key(|wait| {
+            let is_worst = self.worst.as_ref() == Some(&wait.object);
+            let permille = u64::from(wait.done) * 1000 / u64::from(wait.total.max(1));
+            (!wait.suspicious, !is_worst, permille, &wait.object)
+        });
+        let shown = if waits.len() > room { room - 1 } else { waits.len() };
+        let mut lines: Vec<String> = waits[..shown]
+            .iter()
+            .map(|wait| {
+                let line = text::waiting(&wait.object, &wait.why, wait.done, wait.total);
+                if wait.suspicious {
+                    style(format!("    ! {line}")).yellow().to_string()
+                } else {
+                    format!("      {line}")
+                }
+            })
+            .collect();
+        if shown < waits.len() {
+            lines.push(style(format!("      and {} more", waits.len() - shown)).dim().to_string());
+        }
+        lines
+    }
+}

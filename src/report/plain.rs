@@ -1,0 +1,90 @@
+//! Where there is no terminal: timestamped lines, each said once.
+
+use std::collections::HashMap;
+use std::io::Write;
+
+use crate::pipeline::{Change, Event};
+use crate::render::Phase;
+
+use super::{Clock, Reporter, text};
+
+/// Writes lines like `12:00:05Z [2/8 Stateful] waiting for StatefulSet postgres (1/2): pulling the image`.
+pub struct Plain<W> {
+    out: W,
+    clock: Clock,
+    dry_run: bool,
+    /// What was last said of each object that is waited for.
+    said: HashMap<String, String>,
+}
+
+impl<W: Write + Send> Plain<W> {
+    /// A reporter that writes to `out` and asks `clock` once for each event.
+    pub fn new(out: W, clock: Clock) -> Self {
+        Self { out, clock, dry_run: false, said: HashMap::new() }
+    }
+
+    /// What there is to say of an event, and the phase it belongs to.
+    fn lines(&mut self, event: &Event) -> (Option<Phase>, Vec<String>) {
+        match event {
+            Event::DeployStarted { environment, context, namespace, server, server_version, phases, dry_run } => {
+                self.dry_run = *dry_run;
+                let place = [namespace, context, server, server_version].map(String::as_str);
+                (None, vec![text::opening(environment, place, phases, *dry_run)])
+            }
+            Event::Notice { phase, message } => (*phase, vec![format!("note: {message}")]),
+            Event::PhaseStarted { phase, objects, timeout_seconds } => {
+                self.said.clear();
+                let (objects, timeout) = (text::objects(*objects), text::whole(*timeout_seconds));
+                (Some(*phase), vec![format!("started: {objects}, at most {timeout}")])
+            }
+            Event::Applied { phase, change: Change::Unchanged, .. } => (Some(*phase), vec![]),
+            Event::Applied { phase, object, change } => {
+                (Some(*phase), vec![format!("{} {object}", text::change(*change, self.dry_run))])
+            }
+            Event::Waiting { phase, object, why, done, total, suspicious } => {
+                let mut line = format!("waiting for {}", text::waiting(object, why, *done, *total));
+                if *suspicious {
+                    line += " (will fail unless this changes)";
+                }
+                let before = self.said.insert(object.clone(), line.clone());
+                (Some(*phase), if before.as_ref() == Some(&line) { vec![] } else { vec![line] })
+            }
+            Event::Ready { phase, object } => {
+                let was_waited_for = self.said.remove(object).is_some();
+                (Some(*phase), if was_waited_for { vec![format!("ready: {object}")] } else { vec![] })
+            }
+            Event::Heartbeat { phase, ready, total, worst, left_seconds } => {
+                let mut line = format!("{ready} of {total} ready, {} left", text::whole(*left_seconds));
+                if let Some((object, why)) = worst {
+                    line += &format!("; worst: {object}: {}", text::on_one_line(why));
+                }
+                (Some(*phase), vec![line])
+            }
+            Event::Diagnosis(diagnosis) => {
+                let phase = diagnosis.phase.checked_sub(1).and_then(|index| Phase::ALL.get(index));
+                (phase.copied(), text::diagnosis(diagnosis))
+            }
+            Event::PhaseFinished(summary) => (Some(summary.phase), vec![text::phase_finished(summary, self.dry_run)]),
+            Event::DeployFinished { succeeded, message, seconds, phases, api_requests, next_steps } => {
+                let mut lines = text::table(phases);
+                lines.push(message.clone());
+                lines.push(text::sum(*succeeded, phases, *seconds, *api_requests, self.dry_run));
+                lines.extend(text::next_steps(next_steps));
+                (None, lines)
+            }
+        }
+    }
+}
+
+impl<W: Write + Send> Reporter for Plain<W> {
+    fn event(&mut self, event: &Event) {
+        let time = (self.clock)().strftime("%H:%M:%SZ").to_string();
+        let (phase, lines) = self.lines(event);
+        let prefix = phase
+            .map_or_else(String::new, |phase| format!("[{}/{} {}] ", phase.number(), Phase::ALL.len(), phase.title()));
+        for line in lines.iter().flat_map(|line| line.lines()) {
+            let _ = writeln!(self.out, "{}", format!("{time} {prefix}{line}").trim_end());
+        }
+        let _ = self.out.flush();
+    }
+}

@@ -1,0 +1,51 @@
+//! The door every event passes before it is shown.
+
+use crate::pipeline::{Diagnosis, Event, PhaseSummary};
+
+use super::Redactor;
+use super::text::printable;
+
+/// Masks secrets and removes control characters in every string of an event.
+pub fn scrub(event: &mut Event, redactor: &Redactor) {
+    for text in strings(event) {
+        // Masked first, since a value may hold a character that is about to be removed; and again after it,
+        // since a colour code may have stood inside a value.
+        let clean = printable(&redactor.redact(text));
+        *text = redactor.redact(&clean).into_owned();
+    }
+}
+
+/// Every string of an event. The patterns name every field, so that a new one cannot be forgotten.
+fn strings(event: &mut Event) -> Vec<&mut String> {
+    match event {
+        Event::DeployStarted { environment, context, namespace, server, server_version, phases: _, dry_run: _ } => {
+            vec![environment, context, namespace, server, server_version]
+        }
+        Event::Notice { phase: _, message } => vec![message],
+        Event::PhaseStarted { phase: _, objects: _, timeout_seconds: _ } => vec![],
+        Event::Applied { phase: _, object, change: _ } => vec![object],
+        Event::Waiting { phase: _, object, why, done: _, total: _, suspicious: _ } => vec![object, why],
+        Event::Ready { phase: _, object } => vec![object],
+        Event::Heartbeat { phase: _, ready: _, total: _, worst, left_seconds: _ } => {
+            worst.iter_mut().flat_map(|(object, why)| [object, why]).collect()
+        }
+        Event::Diagnosis(diagnosis) => {
+            let Diagnosis { phase: _, object, reason, message, pod, container, image, events, log } = &mut **diagnosis;
+            let mut strings = vec![object, reason, message];
+            strings.extend(pod.iter_mut().chain(container).chain(image).chain(events).chain(log));
+            strings
+        }
+        Event::PhaseFinished(summary) => in_summary(summary).collect(),
+        Event::DeployFinished { succeeded: _, message, seconds: _, phases, api_requests: _, next_steps } => {
+            let mut strings = vec![message];
+            strings.extend(phases.iter_mut().flat_map(in_summary));
+            strings.extend(next_steps);
+            strings
+        }
+    }
+}
+
+fn in_summary(summary: &mut PhaseSummary) -> impl Iterator<Item = &mut String> {
+    let PhaseSummary { phase: _, outcome: _, reason, seconds: _, created: _, changed: _, unchanged: _ } = summary;
+    reason.iter_mut()
+}

@@ -1,0 +1,111 @@
+//! Recorded deploys.
+
+use crate::pipeline::{Change, Diagnosis, Event, Outcome, PhaseSummary};
+use crate::render::Phase;
+
+pub fn started(phases: &[Phase], dry_run: bool) -> Event {
+    Event::DeployStarted {
+        environment: "local".into(),
+        context: "k3d-keyboss".into(),
+        namespace: "keyboss".into(),
+        server: "https://127.0.0.1:6443".into(),
+        server_version: "v1.20.2".into(),
+        phases: phases.to_vec(),
+        dry_run,
+    }
+}
+
+pub fn phase(phase: Phase, objects: usize) -> Event {
+    Event::PhaseStarted { phase, objects, timeout_seconds: phase.timeout().as_secs() }
+}
+
+pub fn applied(phase: Phase, object: &str, change: Change) -> Event {
+    Event::Applied { phase, object: object.into(), change }
+}
+
+pub fn waiting(phase: Phase, object: &str, why: &str, (done, total): (u32, u32), suspicious: bool) -> Event {
+    Event::Waiting { phase, object: object.into(), why: why.into(), done, total, suspicious }
+}
+
+pub fn ready(phase: Phase, object: &str) -> Event {
+    Event::Ready { phase, object: object.into() }
+}
+
+pub fn summary(phase: Phase, outcome: Outcome, seconds: f64, counts: [usize; 3]) -> PhaseSummary {
+    let [created, changed, unchanged] = counts;
+    PhaseSummary { phase, outcome, reason: None, seconds, created, changed, unchanged }
+}
+
+pub fn skipped() -> PhaseSummary {
+    let reason = Some("the cluster does not serve ServiceMonitor".into());
+    PhaseSummary { reason, ..summary(Phase::ServiceMonitors, Outcome::Skipped, 0.0, [0, 0, 0]) }
+}
+
+pub fn failed() -> PhaseSummary {
+    let reason = Some("Deployment saleor-storefront: ErrImagePull".into());
+    PhaseSummary { reason, ..summary(Phase::Deployments, Outcome::Failed, 12.34, [1, 0, 3]) }
+}
+
+pub fn finished(succeeded: bool, message: &str, seconds: f64, phases: Vec<PhaseSummary>) -> Event {
+    let next_steps = match succeeded {
+        true => vec![],
+        false => vec!["correct images.storefront.tag and deploy again".into()],
+    };
+    Event::DeployFinished { succeeded, message: message.into(), seconds, phases, api_requests: 76, next_steps }
+}
+
+pub fn diagnosis() -> Event {
+    Event::Diagnosis(Box::new(Diagnosis {
+        phase: Phase::Deployments.number(),
+        object: "Deployment saleor-storefront".into(),
+        reason: "ErrImagePull".into(),
+        message: "manifest for storefront:missing not found".into(),
+        pod: Some("saleor-storefront-7d9c-x2x".into()),
+        container: Some("storefront".into()),
+        image: Some("storefront:missing".into()),
+        events: vec!["Failed: Failed to pull image \"storefront:missing\"".into()],
+        log: vec!["\u{1b}[31mTraceback\u{1b}[0m (most recent call last):\r".into(), "\tboom\u{7}\nlast".into()],
+    }))
+}
+
+pub fn notice() -> Event {
+    let message = "autoscaling/v2 is not served; autoscaling/v2beta2 is used".into();
+    Event::Notice { phase: Some(Phase::Availability), message }
+}
+
+pub fn heartbeat(phase: Phase, worst: Option<(&str, &str)>) -> Event {
+    let worst = worst.map(|(object, why)| (object.to_owned(), why.to_owned()));
+    Event::Heartbeat { phase, ready: 3, total: 5, worst, left_seconds: 285 }
+}
+
+/// Every kind of event. A new kind does not compile until it is shown here.
+pub fn every() -> Vec<Event> {
+    let stateful = Phase::Stateful;
+    let events = vec![
+        started(&Phase::ALL, false),
+        notice(),
+        phase(stateful, 9),
+        applied(stateful, "StatefulSet postgres", Change::Created),
+        waiting(stateful, "StatefulSet postgres", "1 of 2 replicas ready", (1, 2), false),
+        ready(stateful, "StatefulSet postgres"),
+        heartbeat(stateful, Some(("StatefulSet redis", "0 of 2 replicas ready"))),
+        diagnosis(),
+        Event::PhaseFinished(failed()),
+        finished(false, "phase 4 failed", 42.0, vec![failed()]),
+    ];
+    for event in &events {
+        match event {
+            Event::DeployStarted { .. }
+            | Event::Notice { .. }
+            | Event::PhaseStarted { .. }
+            | Event::Applied { .. }
+            | Event::Waiting { .. }
+            | Event::Ready { .. }
+            | Event::Heartbeat { .. }
+            | Event::Diagnosis(_)
+            | Event::PhaseFinished(_)
+            | Event::DeployFinished { .. } => {}
+        }
+    }
+    events
+}

@@ -1,0 +1,185 @@
+//! Words and lines that the terminal and the plain log share: functions from data to text.
+
+use crate::pipeline::{Change, Diagnosis, Outcome, PhaseSummary};
+use crate::render::Phase;
+
+/// The text without terminal control sequences and control characters; newlines stay.
+pub fn printable(text: &str) -> String {
+    let text = console::strip_ansi_codes(text).replace("\r\n", "\n");
+    let kept = text.chars().filter_map(|character| match character {
+        '\n' => Some('\n'),
+        '\t' | '\r' | '\u{2028}' | '\u{2029}' => Some(' '),
+        // Marks that turn the direction of writing can make a line look like another.
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => None,
+        other => (!other.is_control()).then_some(other),
+    });
+    kept.collect()
+}
+
+/// A text of several lines as one.
+pub fn on_one_line(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+/// "0.4s", "1m05s".
+pub fn measured(seconds: f64) -> String {
+    if seconds < 59.95 { format!("{:.1}s", seconds.max(0.0)) } else { whole(seconds.round() as u64) }
+}
+
+/// "45s", "5m", "4m05s".
+pub fn whole(seconds: u64) -> String {
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds}s"),
+        (minutes, 0) => format!("{minutes}m"),
+        (minutes, seconds) => format!("{minutes}m{seconds:02}s"),
+    }
+}
+
+/// "1 object", "4 objects".
+pub fn objects(count: usize) -> String {
+    format!("{count} object{}", if count == 1 { "" } else { "s" })
+}
+
+/// How an outcome is called.
+pub fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Done => "done",
+        Outcome::Skipped => "skipped",
+        Outcome::Failed => "failed",
+        Outcome::TimedOut => "timed out",
+        Outcome::NotReached => "not reached",
+    }
+}
+
+/// What an apply did to an object, or in a dry run would do.
+pub fn change(change: Change, dry_run: bool) -> &'static str {
+    match (change, dry_run) {
+        (Change::Created, false) => "created",
+        (Change::Created, true) => "would create",
+        (Change::Changed, false) => "changed",
+        (Change::Changed, true) => "would change",
+        (Change::Unchanged, _) => "unchanged",
+    }
+}
+
+/// "3 created, 1 changed, 20 unchanged"; what is zero is left out.
+pub fn counts(phases: &[PhaseSummary], dry_run: bool) -> String {
+    let (created, changed) = if dry_run { ("to create", "to change") } else { ("created", "changed") };
+    let sums = [
+        (phases.iter().map(|phase| phase.created).sum::<usize>(), created),
+        (phases.iter().map(|phase| phase.changed).sum(), changed),
+        (phases.iter().map(|phase| phase.unchanged).sum(), "unchanged"),
+    ];
+    let parts: Vec<String> =
+        sums.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    if parts.is_empty() { "no objects".to_owned() } else { parts.join(", ") }
+}
+
+/// "StatefulSet postgres (1/2): pulling the image".
+pub fn waiting(object: &str, why: &str, done: u32, total: u32) -> String {
+    let parts = if total > 1 { format!(" ({done}/{total})") } else { String::new() };
+    on_one_line(&format!("{object}{parts}: {why}"))
+}
+
+/// "done in 0.4s: 3 created, 1 unchanged"; "failed after 12.3s: Deployment saleor-api: ErrImagePull".
+pub fn phase_finished(summary: &PhaseSummary, dry_run: bool) -> String {
+    let word = outcome(summary.outcome);
+    let head = match summary.outcome {
+        Outcome::Done => {
+            let counts = counts(std::slice::from_ref(summary), dry_run);
+            return format!("{word} in {}: {counts}", measured(summary.seconds));
+        }
+        Outcome::Skipped | Outcome::NotReached => word.to_owned(),
+        Outcome::Failed | Outcome::TimedOut => format!("{word} after {}", measured(summary.seconds)),
+    };
+    match &summary.reason {
+        Some(reason) => format!("{head}: {}", on_one_line(reason)),
+        None => head,
+    }
+}
+
+/// Where the deploy goes.
+pub fn opening(environment: &str, place: [&str; 4], phases: &[Phase], dry_run: bool) -> String {
+    let [namespace, context, server, server_version] = place;
+    let verb = if dry_run { "dry run: deploying" } else { "deploying" };
+    let mut line = format!(
+        "{verb} {environment} to namespace {namespace} (context {context}, server {server}, Kubernetes {server_version})"
+    );
+    if phases.len() < Phase::ALL.len() {
+        let names: Vec<String> = phases.iter().map(|phase| format!("{} {}", phase.number(), phase.title())).collect();
+        line += &format!("; only {}", names.join(", "));
+    }
+    line
+}
+
+/// Why an object failed, with its evidence; the first line names it.
+pub fn diagnosis(diagnosis: &Diagnosis) -> Vec<String> {
+    let mut lines = vec![format!("FAILED {}: {}", diagnosis.object, diagnosis.reason)];
+    lines.extend(indented(2, [&diagnosis.message]));
+    let place = [("pod", &diagnosis.pod), ("container", &diagnosis.container), ("image", &diagnosis.image)];
+    for (name, value) in place {
+        if let Some(value) = value {
+            lines.push(format!("  {:<10} {}", format!("{name}:"), on_one_line(value)));
+        }
+    }
+    for (title, evidence) in [("last warning events:", &diagnosis.events), ("last log lines:", &diagnosis.log)] {
+        if !evidence.is_empty() {
+            lines.push(format!("  {title}"));
+            lines.extend(indented(4, evidence));
+        }
+    }
+    lines
+}
+
+fn indented<'a>(by: usize, texts: impl IntoIterator<Item = &'a String>) -> Vec<String> {
+    texts.into_iter().flat_map(|text| text.lines()).map(|line| format!("{:by$}{line}", "")).collect()
+}
+
+/// Every phase on a line, under a heading.
+pub fn table(phases: &[PhaseSummary]) -> Vec<String> {
+    let row = |cells: [&str; 7]| {
+        let [number, title, outcome, time, created, changed, unchanged] = cells;
+        format!("{number:<2} {title:<18}  {outcome:<11}  {time:>6}  {created:>7}  {changed:>7}  {unchanged:>9}")
+    };
+    let heading = row(["", "phase", "outcome", "time", "created", "changed", "unchanged"]);
+    let rows = phases.iter().map(|summary| {
+        let ran = !matches!(summary.outcome, Outcome::Skipped | Outcome::NotReached);
+        let cell = |text: String| if ran { text } else { "-".to_owned() };
+        row([
+            &summary.phase.number().to_string(),
+            summary.phase.title(),
+            outcome(summary.outcome),
+            &cell(measured(summary.seconds)),
+            &cell(summary.created.to_string()),
+            &cell(summary.changed.to_string()),
+            &cell(summary.unchanged.to_string()),
+        ])
+    });
+    std::iter::once(heading).chain(rows).collect()
+}
+
+/// The sum of it: "nothing changed: 58 unchanged; 1.3s, 76 API requests".
+pub fn sum(succeeded: bool, phases: &[PhaseSummary], seconds: f64, api_requests: u64, dry_run: bool) -> String {
+    let nothing = phases.iter().all(|phase| phase.created + phase.changed == 0);
+    let verdict = match (succeeded && nothing, dry_run) {
+        (false, _) => "",
+        (true, false) => "nothing changed: ",
+        (true, true) => "nothing would change: ",
+    };
+    let requests = if api_requests == 1 { "request" } else { "requests" };
+    format!("{verdict}{}; {}, {api_requests} API {requests}", counts(phases, dry_run), measured(seconds))
+}
+
+/// What to do next, under a heading; nothing when there is nothing.
+pub fn next_steps(steps: &[String]) -> Vec<String> {
+    if steps.is_empty() {
+        return Vec::new();
+    }
+    let mut lines = vec!["next:".to_owned()];
+    for step in steps {
+        let mut parts = step.lines();
+        lines.extend(parts.next().map(|first| format!("  - {first}")));
+        lines.extend(parts.map(|more| format!("    {more}")));
+    }
+    lines
+}
