@@ -1,8 +1,13 @@
 //! PostgreSQL: who is primary is what the record says, and no acknowledged row is ever lost.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 use crate::pods::World;
 
@@ -49,14 +54,32 @@ fn rows(world: &World, pod: &str) -> String {
 
 /// Two pods as after a first install, postgres-0 primary, with row 1 on both.
 fn installed() -> World {
+    // Installed once, and copied for each test.
+    static VOLUMES: OnceLock<TempDir> = OnceLock::new();
+    let volumes = VOLUMES.get_or_init(|| {
+        let mut world = World::new(&["postgres"], &[]);
+        world.start(&BOTH);
+        world.until_ready(&BOTH);
+        sql(&world, ZERO, "CREATE TABLE sale (row int PRIMARY KEY)");
+        assert!(write(&world, ZERO, 1));
+        world.until("row 1 on the standby", |world| rows(world, ONE) == "1");
+        world.delete(&[ZERO]);
+        world.delete(&[ONE]);
+        let volumes = TempDir::new_in("/dev/shm").unwrap();
+        BOTH.iter().for_each(|pod| copy(&world.volume(pod, "data"), &volumes.path().join(pod)));
+        volumes
+    });
     let mut world = World::new(&["postgres"], &[]);
+    BOTH.iter().for_each(|pod| copy(&volumes.path().join(pod), &world.volume(pod, "data")));
     world.start(&BOTH);
     world.until_ready(&BOTH);
     world.until("streaming", |world| streams(world, ZERO, ONE));
-    sql(&world, ZERO, "CREATE TABLE sale (row int PRIMARY KEY)");
-    assert!(write(&world, ZERO, 1));
-    world.until("row 1 on the standby", |world| rows(world, ONE) == "1");
+    assert_eq!(rows(&world, ONE), "1");
     world
+}
+
+fn copy(from: &Path, to: &Path) {
+    assert!(Command::new("cp").args(["-a", "--no-target-directory"]).args([from, to]).status().unwrap().success());
 }
 
 /// A failover by hand of a primary that was killed: `to` becomes primary on a later timeline.
@@ -86,7 +109,10 @@ fn stays(world: &mut World, what: &str, holds: impl Fn(&World) -> bool) {
 #[test]
 #[ignore = "needs root, PostgreSQL and Redis: tests/run"]
 fn first_install_and_settings() {
-    let world = installed();
+    let mut world = World::new(&["postgres"], &[]);
+    world.start(&BOTH);
+    world.until_ready(&BOTH);
+    world.until("streaming", |world| streams(world, ZERO, ONE));
     assert!(is_primary(&world, ZERO));
     let shows = |pod: &str, name: &str| sql(&world, pod, &format!("SHOW {name}"));
     for pod in BOTH {

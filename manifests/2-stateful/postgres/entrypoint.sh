@@ -19,7 +19,7 @@ set -Eeuo pipefail
 trap 'echo "keyboss: line $LINENO failed: $BASH_COMMAND" >&2' ERR
 
 PATH=/usr/lib/postgresql/15/bin:$PATH # the wrappers in /usr/bin start perl each time
-export LC_ALL=C.UTF-8 PGAPPNAME=$POD_NAME
+export LC_ALL=C.UTF-8
 volume=/var/lib/postgresql/data
 run=/var/run/postgresql
 config=/etc/keyboss
@@ -28,7 +28,7 @@ partial=$volume/pgdata.partial
 peer_name=${POD_NAME%-*}-$((1 - ${POD_NAME##*-}))
 peer_host=$peer_name.postgres
 peer_error=
-peer="host=$peer_host user=replicator connect_timeout=3"
+peer="host=$peer_host user=replicator connect_timeout=5"
 # For psql, pg_basebackup, pg_rewind and the server's own WAL receiver: never on a command line, never in a file.
 export PGPASSWORD=$REPLICATION_PASSWORD
 
@@ -112,7 +112,7 @@ ask_peer() {
       return 0
     fi
     peer_state=denied peer_error=${answer//$'\n'/ }
-    pause 1
+    sleep 1
   done
 }
 
@@ -188,7 +188,8 @@ clone() {
     say "no room for two copies (${used} MB here, ${free} MB free): removing the old one first"
     discard
   fi
-  run pg_basebackup --no-sync -w -d "$peer" -D "$partial" -X stream -c fast || {
+  # A slow disk here is no reason for the primary to hang up, which it does to a standby after 5 s.
+  run pg_basebackup --no-sync -w -d "$peer options='-c wal_sender_timeout=60s'" -D "$partial" -X stream -c fast || {
     say "pg_basebackup from $peer_name failed"
     pause 5
     exit 1
@@ -288,24 +289,27 @@ serve() {
 }
 
 tend_primary() {
-  if [ "$(sql 'SELECT pg_is_in_recovery()')" = t ]; then
+  local slot=${peer_name//-/_} now recovering slots copies
+  now=$(sql "SELECT pg_is_in_recovery(),
+    (SELECT count(*) FROM pg_replication_slots WHERE slot_name = '$slot' AND wal_status <> 'lost'),
+    (SELECT count(*) FROM pg_stat_replication WHERE application_name = '$peer_name' AND state = 'streaming')") || return 0
+  IFS='|' read -r recovering slots copies <<<"$now"
+  if [ "$recovering" = t ]; then
     say "promoting"
     sql 'SELECT pg_promote(true, 8)' >/dev/null || true
     return 0
   fi
   # The peer's slot keeps the WAL it has not yet got, as far as max_slot_wal_keep_size goes. One that lost it is no use.
-  sql "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE wal_status = 'lost' AND NOT active" >/dev/null || return 0
-  sql "SELECT pg_create_physical_replication_slot('${peer_name//-/_}', true)
-       WHERE NOT EXISTS (SELECT FROM pg_replication_slots WHERE slot_name = '${peer_name//-/_}')" >/dev/null || return 0
+  if [ "$slots" = 0 ]; then
+    sql "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '$slot';
+         SELECT pg_create_physical_replication_slot('$slot', true)" >/dev/null || return 0
+  fi
   if [ -e "$volume/provisional" ]; then
     [ -n "$progress" ] || say "first install: this cluster is used once $peer_name, empty too, has copied it"
     progress=told
-    if [ "$(sql "SELECT count(*) FROM pg_stat_replication WHERE application_name = '$peer_name' AND state = 'streaming'")" = 1 ]; then
-      rm "$volume/provisional"
-      say "first install: $peer_name has copied this cluster"
-    else
-      return 0
-    fi
+    [ "$copies" = 1 ] || return 0
+    rm "$volume/provisional"
+    say "first install: $peer_name has copied this cluster"
   fi
   settled=yes
 }
@@ -318,6 +322,7 @@ tend_standby() {
     sql 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active' >/dev/null || true
     settled=yes
   fi
+  [[ $now != *streaming ]] || rm -f "$volume/stale"
   if [ "$now" != "$progress" ] || [[ $now == *streaming ]] || [ "$now" = starting ]; then
     progress=$now progress_at=$SECONDS
     return 0
