@@ -69,7 +69,10 @@ fn a_wrong_value_is_one_error() {
 fn wrong_usage_is_told_apart_from_failure() {
     let folder = folder("k3d-x", "keyboss");
     refused(&keyboss(folder.path(), &["deploy"]), &["--local", "--deti"]);
-    refused(&keyboss(folder.path(), &["deploy", "--local", "--only", "nine"]), &["is not a phase", "8 servicemonitors"]);
+    refused(
+        &keyboss(folder.path(), &["deploy", "--local", "--only", "nine"]),
+        &["is not a phase", "8 servicemonitors"],
+    );
     refused(&keyboss(folder.path(), &["deploy", "--env", "prod"]), &["there is no environment prod", "deti, local"]);
 }
 
@@ -78,7 +81,10 @@ fn a_context_that_the_environment_does_not_name_is_refused() {
     let elsewhere = folder("production", "default");
     refused(&keyboss(elsewhere.path(), &["deploy", "--local"]), &["context production", "k3d-*", "--context"]);
     refused(&keyboss(elsewhere.path(), &["deploy", "--deti"]), &["context production", "tenant-keyboss"]);
-    refused(&keyboss(elsewhere.path(), &["deploy", "--local", "--context", "no"]), &["no context \"no\"", "production"]);
+    refused(
+        &keyboss(elsewhere.path(), &["deploy", "--local", "--context", "no"]),
+        &["no context \"no\"", "production"],
+    );
 }
 
 #[test]

@@ -4,9 +4,7 @@
 use std::fmt;
 
 use futures::future::try_join_all;
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-};
+use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
 use kube::Client;
 use kube::api::{Api, PostParams};
 
@@ -39,7 +37,8 @@ impl fmt::Display for Access {
 pub async fn denied(client: &Client, asked: Vec<Access>) -> Result<Vec<Access>, Fault> {
     let Some(namespace) = asked.first().map(|access| access.namespace.clone()) else { return Ok(asked) };
     // An administrator's one answer saves dozens of questions.
-    let everything = |namespace: String| Access { verb: "*".into(), group: "*".into(), resource: "*".into(), namespace };
+    let everything =
+        |namespace: String| Access { verb: "*".into(), group: "*".into(), resource: "*".into(), namespace };
     if allowed(client, &everything(namespace)).await? {
         return Ok(Vec::new());
     }

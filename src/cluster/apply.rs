@@ -38,10 +38,13 @@ impl Cluster {
         let mut body = object.value.clone();
         body["apiVersion"] = json!(resource.api_version);
         let name = &object.id.name;
-        let params = |force| PatchParams { dry_run, force, field_manager: Some(FIELD_MANAGER.to_owned()), ..Default::default() };
+        let params =
+            |force| PatchParams { dry_run, force, field_manager: Some(FIELD_MANAGER.to_owned()), ..Default::default() };
         let mut taken = Vec::new();
         let answer = match call(api.patch(name, &params(false), &Patch::Apply(&body))).await {
-            Err(Fault::Api { code: 409, causes, .. }) if causes.iter().any(|cause| cause.reason == "FieldManagerConflict") => {
+            Err(Fault::Api { code: 409, causes, .. })
+                if causes.iter().any(|cause| cause.reason == "FieldManagerConflict") =>
+            {
                 taken = causes.iter().map(|cause| format!("{} ({})", cause.field, cause.message)).collect();
                 call(api.patch(name, &params(true), &Patch::Apply(&body))).await?
             }

@@ -52,9 +52,8 @@ impl Connection {
 pub fn choose(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Target> {
     let config = match kubeconfig {
         Some(path) => Kubeconfig::read_from(path).map_err(|error| anyhow!("{}: {error}", path.display()))?,
-        None => Kubeconfig::read().map_err(|error| {
-            anyhow!("no usable kubeconfig: {error}; name one with --kubeconfig or $KUBECONFIG")
-        })?,
+        None => Kubeconfig::read()
+            .map_err(|error| anyhow!("no usable kubeconfig: {error}; name one with --kubeconfig or $KUBECONFIG"))?,
     };
     let name = match (context, &config.current_context) {
         (Some(name), _) => name.to_owned(),

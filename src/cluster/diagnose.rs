@@ -117,7 +117,8 @@ async fn log(cluster: &Cluster, pod: &Pod, name: &str, container: &str) -> Vec<S
         status.state.as_ref().is_some_and(|state| state.running.is_some())
     };
     let restarted = status.is_some_and(|status| status.restart_count > 0);
-    let ended_again = status.is_some_and(|status| status.state.as_ref().is_some_and(|state| state.terminated.is_some()));
+    let ended_again =
+        status.is_some_and(|status| status.state.as_ref().is_some_and(|state| state.terminated.is_some()));
     // A container that ended just now has its own log; one that waits or runs again shows why the
     // run before it ended.
     let previous = restarted && !ended_again;

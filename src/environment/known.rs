@@ -37,7 +37,8 @@ fn walk(root: &Value, known: &Value, given: &Value, path: &str, layer: &Layer) -
 fn advice(root: &Value, path: &str) -> String {
     let mut all = Vec::new();
     paths(root, "", &mut all);
-    let nearest = all.into_iter().max_by(|a, b| strsim::jaro_winkler(a, path).total_cmp(&strsim::jaro_winkler(b, path)));
+    let nearest =
+        all.into_iter().max_by(|a, b| strsim::jaro_winkler(a, path).total_cmp(&strsim::jaro_winkler(b, path)));
     match nearest {
         Some(nearest) => format!("did you mean {nearest}? (envs/default.yaml holds them all)"),
         None => "envs/default.yaml holds them all".to_owned(),

@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn quantities() {
-        for (text, bytes) in [("1Gi", 1 << 30), ("1.5Gi", 3 << 29), ("500M", 500_000_000), ("12", 12), ("64Ki", 65536)] {
+        for (text, bytes) in [("1Gi", 1 << 30), ("1.5Gi", 3 << 29), ("500M", 500_000_000), ("12", 12), ("64Ki", 65536)]
+        {
             assert_eq!(text.parse(), Ok(Quantity(bytes)), "{text}");
         }
         for text in ["", "Gi", "1Gb", "one", "-1Gi", "1 Gi"] {

@@ -46,7 +46,11 @@ fn open_mappings_take_any_key() {
 #[test]
 fn what_is_wrong_is_named_with_its_place_and_a_remedy() {
     let table: &[(&str, &[&str], &[&str])] = &[
-        ("ingress:\n  clas: nginx\n", &[], &["envs/x.yaml:2", "ingress.clas is not a known", "did you mean ingress.class?"]),
+        (
+            "ingress:\n  clas: nginx\n",
+            &[],
+            &["envs/x.yaml:2", "ingress.clas is not a known", "did you mean ingress.class?"],
+        ),
         ("", &["replica.storefront=2"], &["--set replica.storefront=2", "did you mean replicas.storefront"]),
         ("", &["images.nginx.tag=1"], &["images.nginx is not a known"]),
         ("replicas:\n  storefront: many\n", &[], &["envs/x.yaml:2", "replicas.storefront", "invalid type"]),

@@ -42,7 +42,8 @@ async fn check_left_out(prepared: &Prepared) -> Result<(), Refused> {
             true => prepared.live.get(&object.id).cloned(),
             false => prepared.cluster.get(&object.id).await?,
         };
-        let missing = object.initial.iter().any(|field| live.as_ref().is_some_and(|live| live.pointer(&field.pointer).is_none()));
+        let missing =
+            object.initial.iter().any(|field| live.as_ref().is_some_and(|live| live.pointer(&field.pointer).is_none()));
         let is_done_job = object.id.kind == "Job" && live.is_some();
         if !is_done_job && (missing || preconditions::would_differ(&prepared.cluster, object, live.as_ref()).await?) {
             reasons.push(format!(
@@ -113,8 +114,15 @@ impl Deploy<'_> {
 
     async fn phase(&mut self, phase: Phase, began: Duration) -> Ended {
         let ours = self.prepared.namespace_is_ours;
-        let objects: Vec<Object> =
-            self.prepared.request.plan.phase(phase).iter().filter(|object| object.namespaced() || ours).cloned().collect();
+        let objects: Vec<Object> = self
+            .prepared
+            .request
+            .plan
+            .phase(phase)
+            .iter()
+            .filter(|object| object.namespaced() || ours)
+            .cloned()
+            .collect();
         let deadline = (began + phase.timeout()).min(self.timeout);
         self.events.emit(Event::PhaseStarted {
             phase,
@@ -148,9 +156,11 @@ impl Deploy<'_> {
         let cleared = tokio::time::timeout_at(until, self.clear_failed_jobs(phase, objects)).await;
         cleared.map_err(|_| out_of_time("a failed Job was being deleted"))??;
         let apply = apply_all(&self.prepared.cluster, &self.prepared.live, phase, objects, self.events);
-        let applied = tokio::time::timeout_at(until, apply).await.map_err(|_| out_of_time("objects were being applied"))?;
+        let applied =
+            tokio::time::timeout_at(until, apply).await.map_err(|_| out_of_time("objects were being applied"))?;
         let applied = applied.map_err(|failures| {
-            let reason = failures.iter().map(|one| format!("{}: {}", one.object, one.message)).collect::<Vec<_>>().join("; ");
+            let reason =
+                failures.iter().map(|one| format!("{}: {}", one.object, one.message)).collect::<Vec<_>>().join("; ");
             failures.into_iter().for_each(|one| self.events.emit(Event::Diagnosis(Box::new(one))));
             (Outcome::Failed, reason)
         })?;
@@ -169,21 +179,28 @@ impl Deploy<'_> {
         Ok(())
     }
 
-    async fn wait_for(&mut self, phase: Phase, targets: &[Target], deadline: Duration) -> Result<(), (Outcome, String)> {
+    async fn wait_for(
+        &mut self,
+        phase: Phase,
+        targets: &[Target],
+        deadline: Duration,
+    ) -> Result<(), (Outcome, String)> {
         let (clock, events) = (self.clock, self.events);
         self.start_watch();
         let Some(watch) = &self.watch else { return Ok(()) };
         match wait(phase, targets, watch, &mut self.memory, clock, deadline, events).await {
             Waited::Ready => Ok(()),
             Waited::Failed(failures) => {
-                let reason = failures.iter().map(|(target, failure)| format!("{target}: {failure}")).collect::<Vec<_>>();
+                let reason =
+                    failures.iter().map(|(target, failure)| format!("{target}: {failure}")).collect::<Vec<_>>();
                 for (target, failure) in &failures {
                     self.diagnose(phase, target, Some(failure), None).await;
                 }
                 Err((Outcome::Failed, reason.join("; ")))
             }
             Waited::TimedOut(unready) => {
-                let reason = unready.iter().map(|(target, progress)| format!("{target}: {}", progress.why)).collect::<Vec<_>>();
+                let reason =
+                    unready.iter().map(|(target, progress)| format!("{target}: {}", progress.why)).collect::<Vec<_>>();
                 for (target, progress) in &unready {
                     self.diagnose(phase, target, None, Some(&progress.why)).await;
                 }
@@ -203,15 +220,20 @@ impl Deploy<'_> {
             let Some(job) = self.prepared.live.get(&object.id).cloned() else { continue };
             let Some(target) = seen::target(object, &job) else { continue };
             let world = seen::world([&job]);
-            let Readiness::Failed(failure) = assess(&target, &world, &mut Memory::default(), Duration::ZERO) else { continue };
+            let Readiness::Failed(failure) = assess(&target, &world, &mut Memory::default(), Duration::ZERO) else {
+                continue;
+            };
             self.start_watch();
             while !self.watch.as_ref().is_none_or(Watch::is_complete) {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
             self.diagnose(phase, &target, Some(&failure), None).await;
-            self.events.notice(Some(phase), format!("{} failed in an earlier deploy; it is deleted and run again", object.id));
+            self.events
+                .notice(Some(phase), format!("{} failed in an earlier deploy; it is deleted and run again", object.id));
             let deleted = self.prepared.cluster.delete(&object.id, &target.write.uid).await;
-            deleted.map_err(|fault| (Outcome::Failed, format!("{}: the failed one cannot be deleted: {fault}", object.id)))?;
+            deleted.map_err(|fault| {
+                (Outcome::Failed, format!("{}: the failed one cannot be deleted: {fault}", object.id))
+            })?;
             self.prepared.live.remove(&object.id);
         }
         Ok(())
@@ -256,7 +278,8 @@ impl Deploy<'_> {
             None => Vec::new(),
             Some(_) => vec![
                 format!("look: kubectl -n {namespace} get pods"),
-                "mend what the diagnosis names, then run the same deploy again: what is done already is left alone".to_owned(),
+                "mend what the diagnosis names, then run the same deploy again: what is done already is left alone"
+                    .to_owned(),
             ],
         };
         self.events.emit(Event::DeployFinished {

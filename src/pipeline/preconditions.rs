@@ -93,7 +93,9 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
     let mut notices: Vec<String> = served
         .older
         .iter()
-        .map(|(kind, wanted, older)| format!("the cluster does not serve {kind} {wanted}; {older}, of the same schema, is used"))
+        .map(|(kind, wanted, older)| {
+            format!("the cluster does not serve {kind} {wanted}; {older}, of the same schema, is used")
+        })
         .collect();
     let cluster = Cluster::new(client.clone(), &namespace, served);
     let mut skipped = unserved(&request.plan, &cluster, request.selection)?;

@@ -15,7 +15,10 @@ pub async fn preview(prepared: &Prepared, events: &Events) -> bool {
     if !prepared.namespace_exists {
         events.notice(
             None,
-            format!("namespace {} does not exist yet: the objects were checked here, not by the server", prepared.cluster.namespace()),
+            format!(
+                "namespace {} does not exist yet: the objects were checked here, not by the server",
+                prepared.cluster.namespace()
+            ),
         );
     }
     let mut summaries = Vec::new();

@@ -52,7 +52,9 @@ pub fn resolve(plan: &mut Plan, live: &Live, supplied: &BTreeMap<String, String>
             let value = match (existing.get(key), supplied.get(key)) {
                 (Some(value), None) => value.clone(),
                 (Some(value), Some(given)) if value == given => value.clone(),
-                (Some(_), Some(_)) if IN_THE_DATABASE.contains(&key) => return Err(Refused::because(other_password(&name, key))),
+                (Some(_), Some(_)) if IN_THE_DATABASE.contains(&key) => {
+                    return Err(Refused::because(other_password(&name, key)));
+                }
                 (Some(value), Some(_)) => {
                     resolved.notices.push(kept(&name, key));
                     value.clone()
@@ -83,10 +85,14 @@ pub fn resolve(plan: &mut Plan, live: &Live, supplied: &BTreeMap<String, String>
 }
 
 fn check_supplied(plan: &Plan, supplied: &BTreeMap<String, String>) -> Result<(), Refused> {
-    let known: Vec<&str> = plan.objects().filter_map(|(_, object)| object.secret.as_ref()).flat_map(|keys| keys.all()).collect();
+    let known: Vec<&str> =
+        plan.objects().filter_map(|(_, object)| object.secret.as_ref()).flat_map(|keys| keys.all()).collect();
     for (key, value) in supplied {
         if !known.contains(&key.as_str()) {
-            return Err(Refused::because(format!("the supplied secret {key} is none of keyboss': {}", known.join(", "))));
+            return Err(Refused::because(format!(
+                "the supplied secret {key} is none of keyboss': {}",
+                known.join(", ")
+            )));
         }
         let plain = value.chars().all(|c| c.is_ascii_alphanumeric() || "-._~".contains(c));
         if IN_THE_DATABASE.contains(&key.as_str()) && (value.len() < SHORTEST || !plain) {
@@ -192,7 +198,8 @@ mod tests {
     #[test]
     fn a_value_that_exists_is_never_written_and_a_missing_one_is_added() {
         let mut plan = plan();
-        let resolved = resolve(&mut plan, &live(&[("POSTGRES_PASSWORD", "old-password")], true), &supplied(&[])).unwrap();
+        let resolved =
+            resolve(&mut plan, &live(&[("POSTGRES_PASSWORD", "old-password")], true), &supplied(&[])).unwrap();
         assert_eq!(resolved.values["keyboss-secrets"]["POSTGRES_PASSWORD"], "old-password");
         assert_eq!(written(&plan), ["/data/SECRET_KEY"]);
     }
@@ -231,7 +238,8 @@ mod tests {
     #[test]
     fn the_old_password_brings_a_lost_secret_back() {
         let mut plan = plan();
-        let resolved = resolve(&mut plan, &live(&[], true), &supplied(&[("POSTGRES_PASSWORD", "old-password")])).unwrap();
+        let resolved =
+            resolve(&mut plan, &live(&[], true), &supplied(&[("POSTGRES_PASSWORD", "old-password")])).unwrap();
         assert_eq!(resolved.values["keyboss-secrets"]["POSTGRES_PASSWORD"], "old-password");
     }
 

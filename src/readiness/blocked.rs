@@ -18,20 +18,15 @@ use super::quantity;
 /// `live` where `desired` is silent. The words go after the object's name.
 pub fn blocked(live: &Value, desired: Option<&Value>) -> Option<String> {
     let name = text(live, "/metadata/name").unwrap_or_default();
-    let will_be = |path: &str| {
-        desired
-            .and_then(|desired| desired.pointer(path))
-            .or_else(|| live.pointer(path))
-    };
+    let will_be = |path: &str| desired.and_then(|desired| desired.pointer(path)).or_else(|| live.pointer(path));
     let is_on = |path: &str| will_be(path).and_then(Value::as_bool) == Some(true);
     match text(live, "/kind")? {
-        "Deployment" if is_on("/spec/paused") => Some(format!(
-            "is paused and would never finish: kubectl rollout resume deployment/{name}"
-        )),
-        "Job" if is_on("/spec/suspend") => Some(
-            "is suspended and would never finish: set its spec.suspend to false or delete it"
-                .to_owned(),
-        ),
+        "Deployment" if is_on("/spec/paused") => {
+            Some(format!("is paused and would never finish: kubectl rollout resume deployment/{name}"))
+        }
+        "Job" if is_on("/spec/suspend") => {
+            Some("is suspended and would never finish: set its spec.suspend to false or delete it".to_owned())
+        }
         "StatefulSet" => {
             if will_be("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete") {
                 return Some(
@@ -69,13 +64,8 @@ fn claim_templates(live: &Value, desired: &Value) -> Option<String> {
     templates(desired).into_iter().find_map(|wanted| {
         let template = text(wanted, "/metadata/name").unwrap_or_default();
         let subject = format!("volumeClaimTemplate {template} ");
-        let Some(has) = live
-            .iter()
-            .find(|has| text(has, "/metadata/name") == Some(template))
-        else {
-            return Some(format!(
-                "{subject}is new: claim templates cannot be added to a StatefulSet that exists"
-            ));
+        let Some(has) = live.iter().find(|has| text(has, "/metadata/name") == Some(template)) else {
+            return Some(format!("{subject}is new: claim templates cannot be added to a StatefulSet that exists"));
         };
         claim(&subject, has, wanted).or_else(|| grown(&subject, has, wanted))
     })
@@ -110,12 +100,8 @@ fn size(claim: &Value) -> Option<&str> {
 
 /// The class, from the annotation too in which old claims name it.
 fn class(claim: &Value) -> Option<&str> {
-    text(claim, "/spec/storageClassName").or_else(|| {
-        text(
-            claim,
-            "/metadata/annotations/volume.beta.kubernetes.io~1storage-class",
-        )
-    })
+    text(claim, "/spec/storageClassName")
+        .or_else(|| text(claim, "/metadata/annotations/volume.beta.kubernetes.io~1storage-class"))
 }
 
 fn templates(stateful_set: &Value) -> Vec<&Value> {

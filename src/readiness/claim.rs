@@ -45,21 +45,13 @@ pub(super) fn trouble(look: &mut Look, claim: &PersistentVolumeClaim) -> Option<
     match phase(claim) {
         "Bound" => None,
         "Lost" => {
-            let volume = claim
-                .spec
-                .as_ref()
-                .and_then(|spec| spec.volume_name.as_deref());
-            let message = format!(
-                "claim {name} has lost its volume {}",
-                volume.unwrap_or_default()
-            );
+            let volume = claim.spec.as_ref().and_then(|spec| spec.volume_name.as_deref());
+            let message = format!("claim {name} has lost its volume {}", volume.unwrap_or_default());
             Some(Finding::Failed(Failure::new(Reason::ClaimLost, message)))
         }
         _ => {
             let uid = uid(claim);
-            let event = look
-                .world
-                .latest_event(uid, |event| world::reason(event) == "ProvisioningFailed")?;
+            let event = look.world.latest_event(uid, |event| world::reason(event) == "ProvisioningFailed")?;
             let message = format!("claim {name}: {}", world::message(event));
             let failure = Failure::new(Reason::ProvisioningFailed, message);
             Some(look.suspect(uid, grace::PROVISIONING_FAILED, failure))
@@ -70,20 +62,11 @@ pub(super) fn trouble(look: &mut Look, claim: &PersistentVolumeClaim) -> Option<
 /// `WaitForFirstConsumer`: no pod uses the claim yet. `WaitForPodScheduled` (since 1.19): one
 /// does, but has no node yet.
 fn waits_for_consumer(world: &world::World, uid: &str) -> bool {
-    world.events_of(uid).any(|event| {
-        matches!(
-            world::reason(event),
-            "WaitForFirstConsumer" | "WaitForPodScheduled"
-        )
-    })
+    world.events_of(uid).any(|event| matches!(world::reason(event), "WaitForFirstConsumer" | "WaitForPodScheduled"))
 }
 
 fn phase(claim: &PersistentVolumeClaim) -> &str {
-    claim
-        .status
-        .as_ref()
-        .and_then(|status| status.phase.as_deref())
-        .unwrap_or("Pending")
+    claim.status.as_ref().and_then(|status| status.phase.as_deref()).unwrap_or("Pending")
 }
 
 fn uid(claim: &PersistentVolumeClaim) -> &str {

@@ -22,26 +22,14 @@ pub(super) struct Container<'a> {
 impl<'a> Container<'a> {
     /// To be called for each container at each look, whether it is well or not, because the
     /// first look takes the count of restarts of pods that were there before our write.
-    pub(super) fn new(
-        look: &mut Look,
-        pod: &'a Pod,
-        status: &'a ContainerStatus,
-        is_init: bool,
-    ) -> Container<'a> {
+    pub(super) fn new(look: &mut Look, pod: &'a Pod, status: &'a ContainerStatus, is_init: bool) -> Container<'a> {
         let baseline = match is_newer_than_write(look, pod) {
             true => 0,
             false => status.restart_count,
         };
         let count = status.restart_count;
-        let restarts = look
-            .memory
-            .restarts(pod::uid(pod), &status.name, count, baseline);
-        Container {
-            pod,
-            status,
-            is_init,
-            restarts,
-        }
+        let restarts = look.memory.restarts(pod::uid(pod), &status.name, count, baseline);
+        Container { pod, status, is_init, restarts }
     }
 
     /// C7 for one container: what is wrong with it, if anything is.
@@ -65,16 +53,12 @@ impl<'a> Container<'a> {
             | "ImageInspectError"
             | "RegistryUnavailable"
             | "SignatureValidationFailed") => Some(self.pull(look, reason, message)),
-            "CreateContainerConfigError" if is_cache_lag(message) => {
-                Some(self.note(&format!("waiting: {message}")))
-            }
+            "CreateContainerConfigError" if is_cache_lag(message) => Some(self.note(&format!("waiting: {message}"))),
             "CreateContainerConfigError" => {
                 let failure = self.failure(Reason::CreateContainerConfigError, message);
                 Some(look.suspect(&self.subject(), grace::CONFIG_ERROR, failure))
             }
-            "CreateContainerError" => {
-                Some(self.start_error(look, Reason::CreateContainerError, message))
-            }
+            "CreateContainerError" => Some(self.start_error(look, Reason::CreateContainerError, message)),
             "RunContainerError" => Some(self.start_error(look, Reason::RunContainerError, message)),
             reason @ ("PreCreateHookError" | "PreStartHookError" | "PostStartHookError") => {
                 let message = format!("{reason}: {message}");
@@ -104,11 +88,7 @@ impl<'a> Container<'a> {
                 && world::message(event).starts_with("Failed to pull image")
                 && place.is_none_or(|place| place.ends_with(&format!("{{{name}}}")))
         });
-        let causes = [
-            witnessed.as_deref().unwrap_or_default(),
-            told.map(world::message).unwrap_or_default(),
-            message,
-        ];
+        let causes = [witnessed.as_deref().unwrap_or_default(), told.map(world::message).unwrap_or_default(), message];
         let unknown = causes.into_iter().find(|cause| is_unknown_image(cause));
         let known = causes.into_iter().find(|cause| !cause.is_empty());
         let message = self.with_image(unknown.or(known).unwrap_or_default());
@@ -131,12 +111,7 @@ impl<'a> Container<'a> {
     /// `CrashLoopBackOff` minutes later, or nothing but `terminated`, and a container that runs
     /// after its third restart may yet stay up.
     fn ended(&self, look: &mut Look, end: Option<&ContainerStateTerminated>) -> Option<Finding> {
-        let policy = self
-            .pod
-            .spec
-            .as_ref()
-            .and_then(|spec| spec.restart_policy.as_deref())
-            .unwrap_or("Always");
+        let policy = self.pod.spec.as_ref().and_then(|spec| spec.restart_policy.as_deref()).unwrap_or("Always");
         let state = self.status.state.as_ref()?;
         let succeeded = (state.terminated.as_ref()).is_some_and(|end| end.exit_code == 0);
         if succeeded && (self.is_init || policy != "Always") {
@@ -158,27 +133,14 @@ impl<'a> Container<'a> {
     /// A crash loop in the making: the third restart decides, not time.
     fn shaky(&self, look: &mut Look, end: Option<&ContainerStateTerminated>) -> Finding {
         let failure = self.failure(Reason::CrashLoop, &self.ending(end));
-        let since = look.memory.trouble(
-            look.target,
-            &self.subject(),
-            failure.reason.as_str(),
-            &failure.message,
-            look.now,
-        );
-        Finding::Suspect(Suspicion {
-            failure,
-            since,
-            fails_at: None,
-        })
+        let since =
+            look.memory.trouble(look.target, &self.subject(), failure.reason.as_str(), &failure.message, look.now);
+        Finding::Suspect(Suspicion { failure, since, fails_at: None })
     }
 
     /// Between two attempts to start it, a container that cannot be started is shown as one
     /// that crashed. It is still the same trouble.
-    fn start_error_before(
-        &self,
-        look: &mut Look,
-        end: Option<&ContainerStateTerminated>,
-    ) -> Option<Finding> {
+    fn start_error_before(&self, look: &mut Look, end: Option<&ContainerStateTerminated>) -> Option<Finding> {
         let end_reason = end.and_then(|end| end.reason.as_deref());
         if matches!(end_reason, Some("StartError" | "ContainerCannotRun")) {
             let message = end.and_then(|end| end.message.clone()).unwrap_or_default();
@@ -186,9 +148,7 @@ impl<'a> Container<'a> {
         }
         let reasons = [Reason::RunContainerError, Reason::HookError];
         let (reason, message) = reasons.into_iter().find_map(|reason| {
-            let message = look
-                .memory
-                .message(look.target, &self.subject(), reason.as_str())?;
+            let message = look.memory.message(look.target, &self.subject(), reason.as_str())?;
             Some((reason, message.to_owned()))
         })?;
         Some(self.start_error(look, reason, &message))
@@ -238,8 +198,7 @@ impl<'a> Container<'a> {
         let image = spec
             .and_then(|spec| {
                 let init = spec.init_containers.iter().flatten();
-                init.chain(&spec.containers)
-                    .find(|container| container.name == self.status.name)
+                init.chain(&spec.containers).find(|container| container.name == self.status.name)
             })
             .and_then(|container| container.image.as_deref())
             .unwrap_or(&self.status.image);
@@ -268,9 +227,7 @@ fn is_newer_than_write(look: &Look, pod: &Pod) -> bool {
 
 /// The kubelet's own cache lags behind the API server: passes by itself.
 fn is_cache_lag(message: &str) -> bool {
-    message
-        .split_once("failed to sync ")
-        .is_some_and(|(_, rest)| rest.contains(" cache"))
+    message.split_once("failed to sync ").is_some_and(|(_, rest)| rest.contains(" cache"))
 }
 
 fn is_unknown_image(message: &str) -> bool {

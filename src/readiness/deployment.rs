@@ -23,12 +23,7 @@ pub(super) fn assess(look: &mut Look) -> Readiness {
     let wanted = spec.replicas.unwrap_or(1);
     let status = deployment.status.clone().unwrap_or_default();
     if !is_observed(deployment.metadata.generation, status.observed_generation) {
-        return look.in_progress(
-            "its controller has not seen the change yet",
-            0,
-            wanted,
-            None,
-        );
+        return look.in_progress("its controller has not seen the change yet", 0, wanted, None);
     }
 
     let pods = revision::pods_of(look.target, look.world);
@@ -73,11 +68,7 @@ pub(super) fn assess(look: &mut Look) -> Readiness {
 /// deadline of our own has passed. After a write that changed nothing it is the present state.
 ///
 /// k8s:pkg/controller/deployment/sync.go and progress.go (`syncRolloutStatus`)
-fn deadline_exceeded(
-    look: &Look,
-    deployment: &Deployment,
-    pods: Option<&Finding>,
-) -> Option<Failure> {
+fn deadline_exceeded(look: &Look, deployment: &Deployment, pods: Option<&Finding>) -> Option<Failure> {
     let condition = condition(deployment, "Progressing")?;
     if condition.reason.as_deref() != Some("ProgressDeadlineExceeded") {
         return None;
@@ -135,7 +126,5 @@ fn is_true(deployment: &Deployment, kind: &str) -> bool {
 
 fn condition<'a>(deployment: &'a Deployment, kind: &str) -> Option<&'a DeploymentCondition> {
     let conditions = deployment.status.as_ref()?.conditions.as_ref()?;
-    conditions
-        .iter()
-        .find(|condition| condition.type_.as_deref() == Some(kind))
+    conditions.iter().find(|condition| condition.type_.as_deref() == Some(kind))
 }

@@ -22,10 +22,7 @@ pub(super) fn check(look: &mut Look) -> Option<Readiness> {
         }
         let failure = match live {
             None => Failure::new(Reason::Deleted, format!("{target} is gone")),
-            Some(_) => Failure::new(
-                Reason::Replaced,
-                format!("another {target} has taken its place"),
-            ),
+            Some(_) => Failure::new(Reason::Replaced, format!("another {target} has taken its place")),
         };
         return Some(Readiness::Failed(failure));
     };

@@ -31,12 +31,7 @@ pub(super) fn assess(look: &mut Look) -> Readiness {
     let wanted = spec.and_then(|spec| spec.completions).unwrap_or(1);
     let succeeded = status.succeeded.unwrap_or(0);
     if condition(job, "SuccessCriteriaMet").is_some() {
-        return look.in_progress(
-            "succeeded, its last pods are ending",
-            succeeded,
-            wanted,
-            None,
-        );
+        return look.in_progress("succeeded, its last pods are ending", succeeded, wanted, None);
     }
     let mut finding = pod::worst_of(look, &pods);
     if let Some(Finding::Failed(failure)) = finding {
@@ -75,7 +70,5 @@ fn failure(condition: &JobCondition, pods: &[&Pod]) -> Failure {
 
 fn condition<'a>(job: &'a Job, kind: &str) -> Option<&'a JobCondition> {
     let conditions = job.status.as_ref()?.conditions.as_ref()?;
-    conditions
-        .iter()
-        .find(|condition| condition.type_ == kind && condition.status == "True")
+    conditions.iter().find(|condition| condition.type_ == kind && condition.status == "True")
 }

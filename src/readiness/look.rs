@@ -43,10 +43,9 @@ impl Finding {
     pub(super) fn in_pod(self, pod: &str) -> Finding {
         match self {
             Finding::Failed(failure) => Finding::Failed(failure.in_pod(pod)),
-            Finding::Suspect(suspicion) => Finding::Suspect(Suspicion {
-                failure: suspicion.failure.in_pod(pod),
-                ..suspicion
-            }),
+            Finding::Suspect(suspicion) => {
+                Finding::Suspect(Suspicion { failure: suspicion.failure.in_pod(pod), ..suspicion })
+            }
             Finding::Note(note) => Finding::Note(format!("pod {pod}: {note}")),
         }
     }
@@ -67,40 +66,19 @@ pub(super) fn worst(findings: impl IntoIterator<Item = Finding>) -> Option<Findi
 }
 
 impl<'a> Look<'a> {
-    pub(super) fn new(
-        target: &'a Target,
-        world: &'a World,
-        memory: &'a mut Memory,
-        now: Duration,
-    ) -> Look<'a> {
-        Look {
-            target,
-            world,
-            waited: memory.waited(&target.write, now),
-            memory,
-            now,
-        }
+    pub(super) fn new(target: &'a Target, world: &'a World, memory: &'a mut Memory, now: Duration) -> Look<'a> {
+        Look { target, world, waited: memory.waited(&target.write, now), memory, now }
     }
 
     /// A bad state that is a failure once it has lasted for `grace`. `subject` tells apart what
     /// is in that state: the uid of an object, a pod or a pod's container.
     pub(super) fn suspect(&mut self, subject: &str, grace: Duration, failure: Failure) -> Finding {
-        let since = self.memory.trouble(
-            self.target,
-            subject,
-            failure.reason.as_str(),
-            &failure.message,
-            self.now,
-        );
+        let since = self.memory.trouble(self.target, subject, failure.reason.as_str(), &failure.message, self.now);
         let fails_at = since + grace;
         if self.now >= fails_at {
             return Finding::Failed(failure);
         }
-        Finding::Suspect(Suspicion {
-            failure,
-            since,
-            fails_at: Some(fails_at),
-        })
+        Finding::Suspect(Suspicion { failure, since, fails_at: Some(fails_at) })
     }
 
     /// To be called last: a state that this look has not seen is over.
@@ -126,11 +104,6 @@ impl<'a> Look<'a> {
             _ => None,
         };
         let total = u32::try_from(total).unwrap_or(0);
-        Readiness::InProgress(Progress {
-            why,
-            done: u32::try_from(done).unwrap_or(0).min(total),
-            total,
-            suspicion,
-        })
+        Readiness::InProgress(Progress { why, done: u32::try_from(done).unwrap_or(0).min(total), total, suspicion })
     }
 }

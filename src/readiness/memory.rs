@@ -53,64 +53,41 @@ impl Memory {
         message: &str,
         now: Duration,
     ) -> Duration {
-        let trouble = self
-            .troubles
-            .entry(key(target, subject, what))
-            .or_insert_with(|| Trouble {
-                since: now,
-                last: now,
-                message: String::new(),
-            });
+        let trouble = self.troubles.entry(key(target, subject, what)).or_insert_with(|| Trouble {
+            since: now,
+            last: now,
+            message: String::new(),
+        });
         trouble.last = now;
         message.clone_into(&mut trouble.message);
         trouble.since
     }
 
     /// The message of a trouble that is not over.
-    pub(super) fn message(
-        &self,
-        target: &Target,
-        subject: &str,
-        what: &'static str,
-    ) -> Option<&str> {
-        self.troubles
-            .get(&key(target, subject, what))
-            .map(|trouble| trouble.message.as_str())
+    pub(super) fn message(&self, target: &Target, subject: &str, what: &'static str) -> Option<&str> {
+        self.troubles.get(&key(target, subject, what)).map(|trouble| trouble.message.as_str())
     }
 
     /// Forgets the target's troubles that were not noted at `now`: should they come back, their
     /// grace period begins anew.
     pub(super) fn forget_what_is_over(&mut self, target: &Target, now: Duration) {
-        self.troubles.retain(|key, trouble| {
-            trouble.last == now || key.kind != target.kind || key.target != target.name
-        });
+        self.troubles
+            .retain(|key, trouble| trouble.last == now || key.kind != target.kind || key.target != target.name);
     }
 
     /// Remembers why an image could not be pulled.
     pub(super) fn pull_failed(&mut self, pod_uid: &str, container: &str, message: &str) {
-        self.pulls
-            .insert(container_key(pod_uid, container), message.to_owned());
+        self.pulls.insert(container_key(pod_uid, container), message.to_owned());
     }
 
     /// Why the image could not be pulled, as far as anything ever said so.
     pub(super) fn pull_message(&self, pod_uid: &str, container: &str) -> Option<&str> {
-        self.pulls
-            .get(&container_key(pod_uid, container))
-            .map(String::as_str)
+        self.pulls.get(&container_key(pod_uid, container)).map(String::as_str)
     }
 
     /// The container's restarts since `baseline` was first noted.
-    pub(super) fn restarts(
-        &mut self,
-        pod_uid: &str,
-        container: &str,
-        count: i32,
-        baseline: i32,
-    ) -> i32 {
-        let first = self
-            .restarts
-            .entry(container_key(pod_uid, container))
-            .or_insert(baseline);
+    pub(super) fn restarts(&mut self, pod_uid: &str, container: &str, count: i32, baseline: i32) -> i32 {
+        let first = self.restarts.entry(container_key(pod_uid, container)).or_insert(baseline);
         count - *first
     }
 
@@ -126,12 +103,7 @@ impl Memory {
 }
 
 fn key(target: &Target, subject: &str, what: &'static str) -> Key {
-    Key {
-        kind: target.kind,
-        target: target.name.clone(),
-        subject: subject.to_owned(),
-        what,
-    }
+    Key { kind: target.kind, target: target.name.clone(), subject: subject.to_owned(), what }
 }
 
 fn container_key(pod_uid: &str, container: &str) -> ContainerKey {

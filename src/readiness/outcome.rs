@@ -72,12 +72,7 @@ pub struct Failure {
 impl Failure {
     /// A failure of the object itself.
     pub(super) fn new(reason: Reason, message: impl AsRef<str>) -> Failure {
-        Failure {
-            reason,
-            message: one_line(message.as_ref()),
-            pod: None,
-            container: None,
-        }
+        Failure { reason, message: one_line(message.as_ref()), pod: None, container: None }
     }
 
     /// The same failure, shown by a pod.
@@ -183,9 +178,7 @@ impl fmt::Display for Reason {
 
 /// The worst of several answers, to be shown first: a failure, then the suspicion that falls due
 /// first, then one without a date, then what has least of its replicas. Ready ones are left out.
-pub fn worst<'a, T>(
-    answers: impl IntoIterator<Item = (T, &'a Readiness)>,
-) -> Option<(T, &'a Readiness)> {
+pub fn worst<'a, T>(answers: impl IntoIterator<Item = (T, &'a Readiness)>) -> Option<(T, &'a Readiness)> {
     answers
         .into_iter()
         .filter(|(_, readiness)| **readiness != Readiness::Ready)
@@ -198,9 +191,7 @@ fn urgency(readiness: &Readiness) -> (u8, Duration, u64) {
         Readiness::InProgress(progress) => {
             let share = u64::from(progress.done) * 1000 / u64::from(progress.total.max(1));
             match &progress.suspicion {
-                Some(Suspicion {
-                    fails_at: Some(at), ..
-                }) => (1, *at, share),
+                Some(Suspicion { fails_at: Some(at), .. }) => (1, *at, share),
                 Some(_) => (2, Duration::ZERO, share),
                 None => (3, Duration::ZERO, share),
             }

@@ -11,11 +11,8 @@ use super::world::{self, World};
 
 /// The worst that these pods tell. Terminating pods tell nothing.
 pub(super) fn worst_of(look: &mut Look, pods: &[&Pod]) -> Option<Finding> {
-    let findings: Vec<Finding> = pods
-        .iter()
-        .filter(|pod| !is_terminating(pod))
-        .filter_map(|pod| assess(look, pod))
-        .collect();
+    let findings: Vec<Finding> =
+        pods.iter().filter(|pod| !is_terminating(pod)).filter_map(|pod| assess(look, pod)).collect();
     look::worst(findings)
 }
 
@@ -25,20 +22,15 @@ pub(super) fn worst_of(look: &mut Look, pods: &[&Pod]) -> Option<Finding> {
 ///
 /// <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/>
 fn assess(look: &mut Look, pod: &Pod) -> Option<Finding> {
-    let containers: Vec<Container> = statuses(pod)
-        .into_iter()
-        .map(|(status, is_init)| Container::new(look, pod, status, is_init))
-        .collect();
+    let containers: Vec<Container> =
+        statuses(pod).into_iter().map(|(status, is_init)| Container::new(look, pod, status, is_init)).collect();
     match phase(pod) {
         "Succeeded" => return None,
         "Failed" => return Some(Finding::Note(ended(pod))),
         _ if is_ready(pod) => return None,
         _ => {}
     }
-    let mut findings: Vec<Finding> = containers
-        .iter()
-        .filter_map(|container| container.assess(look))
-        .collect();
+    let mut findings: Vec<Finding> = containers.iter().filter_map(|container| container.assess(look)).collect();
     findings.extend(unscheduled(look, pod));
     findings.extend(missing_mount(look, pod));
     look::worst(findings).or_else(|| Some(not_ready(look.world, pod)))
@@ -86,10 +78,8 @@ fn missing_mount(look: &mut Look, pod: &Pod) -> Option<Finding> {
     })?;
     let since = world::event_time(event);
     let went_on = world.events_of(uid(pod)).any(|later| {
-        matches!(
-            world::reason(later),
-            "Pulling" | "Pulled" | "Created" | "Started"
-        ) && world::event_time(later) >= since
+        matches!(world::reason(later), "Pulling" | "Pulled" | "Created" | "Started")
+            && world::event_time(later) >= since
     });
     if went_on {
         return None;
@@ -112,10 +102,7 @@ fn not_ready(world: &World, pod: &Pod) -> Finding {
     if phase(pod) == "Running" {
         let probe = world.latest_event(uid(pod), |event| world::reason(event) == "Unhealthy");
         return Finding::Note(match probe {
-            Some(event) => one_line(&format!(
-                "pod {name} is not Ready: {}",
-                world::message(event)
-            )),
+            Some(event) => one_line(&format!("pod {name} is not Ready: {}", world::message(event))),
             None => format!("pod {name} is not Ready"),
         });
     }
@@ -156,17 +143,12 @@ fn statuses(pod: &Pod) -> Vec<(&ContainerStatus, bool)> {
     };
     let init = status.init_container_statuses.iter().flatten();
     let main = status.container_statuses.iter().flatten();
-    init.map(|status| (status, true))
-        .chain(main.map(|status| (status, false)))
-        .collect()
+    init.map(|status| (status, true)).chain(main.map(|status| (status, false))).collect()
 }
 
 fn waits_for_creation(pod: &Pod) -> bool {
     statuses(pod).iter().any(|(status, _)| {
-        let waiting = status
-            .state
-            .as_ref()
-            .and_then(|state| state.waiting.as_ref());
+        let waiting = status.state.as_ref().and_then(|state| state.waiting.as_ref());
         let reason = waiting.and_then(|waiting| waiting.reason.as_deref());
         matches!(reason, Some("ContainerCreating" | "PodInitializing"))
     })
@@ -199,10 +181,7 @@ pub(super) fn uid(pod: &Pod) -> &str {
 
 /// `status.phase`.
 pub(super) fn phase(pod: &Pod) -> &str {
-    let phase = pod
-        .status
-        .as_ref()
-        .and_then(|status| status.phase.as_deref());
+    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
     phase.unwrap_or("Pending")
 }
 

@@ -8,9 +8,7 @@ const NANO_DIGITS: i32 = 9;
 /// <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>
 pub(super) fn parse(text: &str) -> Option<i128> {
     let text = text.trim();
-    let end = text
-        .find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-'))
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     if whole.trim_start_matches(['+', '-']).is_empty() && fraction.is_empty() {
@@ -82,9 +80,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_quantity() {
-        for text in [
-            "", "Gi", "1gi", "1 Gi", "1Gi2", "one", "1e", ".", "1e99", "--1",
-        ] {
+        for text in ["", "Gi", "1gi", "1 Gi", "1Gi2", "one", "1e", ".", "1e99", "--1"] {
             assert_eq!(parse(text), None, "{text}");
         }
     }

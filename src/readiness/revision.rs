@@ -24,9 +24,7 @@ pub fn pods_of<'a>(target: &Target, world: &'a World) -> Vec<&'a Pod> {
         },
         Kind::StatefulSet => {
             let live = world.stateful_sets.get(&target.name);
-            let update = live
-                .and_then(|set| set.status.as_ref())
-                .and_then(|status| status.update_revision.as_deref());
+            let update = live.and_then(|set| set.status.as_ref()).and_then(|status| status.update_revision.as_deref());
             owned_by(world, &target.write.uid)
                 .filter(|pod| update.is_some() && label(pod, CONTROLLER_REVISION) == update)
                 .collect()
@@ -38,11 +36,7 @@ pub fn pods_of<'a>(target: &Target, world: &'a World) -> Vec<&'a Pod> {
 
 /// The pods whose controller is the object with this uid, by name.
 pub(super) fn owned_by<'a>(world: &'a World, uid: &str) -> impl Iterator<Item = &'a Pod> {
-    world
-        .pods
-        .values()
-        .map(Arc::as_ref)
-        .filter(move |pod| is_owned_by(&pod.metadata, uid))
+    world.pods.values().map(Arc::as_ref).filter(move |pod| is_owned_by(&pod.metadata, uid))
 }
 
 /// A label of a pod.
@@ -52,10 +46,7 @@ pub(super) fn label<'a>(pod: &'a Pod, name: &str) -> Option<&'a str> {
 }
 
 fn is_owned_by(meta: &ObjectMeta, uid: &str) -> bool {
-    meta.owner_references
-        .iter()
-        .flatten()
-        .any(|owner| owner.uid == uid && owner.controller == Some(true))
+    meta.owner_references.iter().flatten().any(|owner| owner.uid == uid && owner.controller == Some(true))
 }
 
 /// The ReplicaSet of a Deployment's present template, found as the deployment controller finds
@@ -81,12 +72,7 @@ fn new_replica_set<'a>(target: &Target, world: &'a World) -> Option<&'a ReplicaS
         .copied()
 }
 
-fn age_and_name(
-    meta: &ObjectMeta,
-) -> (
-    Option<&k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>,
-    Option<&str>,
-) {
+fn age_and_name(meta: &ObjectMeta) -> (Option<&k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>, Option<&str>) {
     (meta.creation_timestamp.as_ref(), meta.name.as_deref())
 }
 
@@ -97,11 +83,7 @@ fn has_template(set: &ReplicaSet, template: &PodTemplateSpec) -> bool {
 
 fn without_hash(template: &PodTemplateSpec) -> PodTemplateSpec {
     let mut template = template.clone();
-    if let Some(labels) = template
-        .metadata
-        .as_mut()
-        .and_then(|meta| meta.labels.as_mut())
-    {
+    if let Some(labels) = template.metadata.as_mut().and_then(|meta| meta.labels.as_mut()) {
         labels.remove(HASH);
     }
     template

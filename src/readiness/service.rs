@@ -32,9 +32,5 @@ fn has_address(service: &k8s_openapi::api::core::v1::Service) -> bool {
         .as_ref()
         .and_then(|status| status.load_balancer.as_ref())
         .and_then(|balancer| balancer.ingress.as_ref())
-        .is_some_and(|entries| {
-            entries
-                .iter()
-                .any(|entry| entry.ip.is_some() || entry.hostname.is_some())
-        })
+        .is_some_and(|entries| entries.iter().any(|entry| entry.ip.is_some() || entry.hostname.is_some()))
 }

@@ -24,12 +24,7 @@ pub(super) fn assess(look: &mut Look) -> Readiness {
     let wanted = set.spec.replicas.unwrap_or(1);
     let status = set.status.clone().unwrap_or_default();
     if !is_observed(set.metadata.generation, status.observed_generation) {
-        return look.in_progress(
-            "its controller has not seen the change yet",
-            0,
-            wanted,
-            None,
-        );
+        return look.in_progress("its controller has not seen the change yet", 0, wanted, None);
     }
 
     let pods = revision::pods_of(look.target, world);
@@ -55,9 +50,7 @@ pub(super) fn assess(look: &mut Look) -> Readiness {
     let stuck = stuck(look);
     let finding = match pods {
         Some(Finding::Suspect(_)) => pods,
-        note => stuck
-            .or_else(|| cannot_create(look, status.replicas < wanted))
-            .or(note),
+        note => stuck.or_else(|| cannot_create(look, status.replicas < wanted)).or(note),
     };
     let done = match partition {
         0 => ready.min(updated),
@@ -75,11 +68,7 @@ pub fn stuck_pods<'a>(target: &Target, world: &'a World) -> Vec<&'a str> {
     let Some(set) = world.stateful_sets.get(&target.name) else {
         return Vec::new();
     };
-    let Some(update) = set
-        .status
-        .as_ref()
-        .and_then(|status| status.update_revision.as_deref())
-    else {
+    let Some(update) = set.status.as_ref().and_then(|status| status.update_revision.as_deref()) else {
         return Vec::new();
     };
     revision::owned_by(world, &target.write.uid)
@@ -96,9 +85,7 @@ fn stuck(look: &mut Look) -> Option<Finding> {
     let name = pods
         .into_iter()
         .find(|name| {
-            let since = look
-                .memory
-                .trouble(look.target, name, "Stuck", "", look.now);
+            let since = look.memory.trouble(look.target, name, "Stuck", "", look.now);
             look.now >= since + grace::STUCK
         })?
         .to_owned();
@@ -114,8 +101,7 @@ fn cannot_create(look: &Look, is_missing: bool) -> Option<Finding> {
     }
     let write = &look.target.write;
     let event = look.world.latest_event(&write.uid, |event| {
-        world::reason(event) == "FailedCreate"
-            && (!write.changed || world::event_time(event) >= write.at)
+        world::reason(event) == "FailedCreate" && (!write.changed || world::event_time(event) >= write.at)
     })?;
     Some(Finding::Note(outcome::one_line(&world::words(event))))
 }

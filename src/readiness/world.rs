@@ -58,11 +58,7 @@ impl World {
     }
 
     /// The latest of the events about this object that `wanted` picks.
-    pub(super) fn latest_event(
-        &self,
-        uid: &str,
-        wanted: impl Fn(&Event) -> bool,
-    ) -> Option<&Event> {
+    pub(super) fn latest_event(&self, uid: &str, wanted: impl Fn(&Event) -> bool) -> Option<&Event> {
         self.events
             .values()
             .map(|event| event.as_ref())
@@ -77,17 +73,11 @@ impl World {
 pub fn event_time(event: &Event) -> Option<Timestamp> {
     let series = event.series.as_ref();
     [
-        series
-            .and_then(|series| series.last_observed_time.as_ref())
-            .map(|time| time.0),
+        series.and_then(|series| series.last_observed_time.as_ref()).map(|time| time.0),
         event.last_timestamp.as_ref().map(|time| time.0),
         event.event_time.as_ref().map(|time| time.0),
         event.first_timestamp.as_ref().map(|time| time.0),
-        event
-            .metadata
-            .creation_timestamp
-            .as_ref()
-            .map(|time| time.0),
+        event.metadata.creation_timestamp.as_ref().map(|time| time.0),
     ]
     .into_iter()
     .flatten()

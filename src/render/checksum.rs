@@ -74,10 +74,7 @@ fn keyed(key: &str, read: &Map<String, Value>) -> String {
 }
 
 /// The data behind a template's references, by "Kind/name/key".
-fn what_is_read(
-    template: &Value,
-    known: &BTreeMap<(&'static str, String), Map<String, Value>>,
-) -> Map<String, Value> {
+fn what_is_read(template: &Value, known: &BTreeMap<(&'static str, String), Map<String, Value>>) -> Map<String, Value> {
     let mut references = BTreeSet::new();
     let spec = &template["spec"];
     for containers in ["initContainers", "containers"] {

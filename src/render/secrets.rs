@@ -34,7 +34,9 @@ impl SecretKeys {
     pub fn read(secret: &Value) -> Result<Option<Self>> {
         for field in ["data", "stringData"] {
             if secret.get(field).is_some() {
-                bail!("{field}: a manifest holds no secret values; name the keys in the annotation keyboss.io/generate");
+                bail!(
+                    "{field}: a manifest holds no secret values; name the keys in the annotation keyboss.io/generate"
+                );
             }
         }
         let annotation = |name: &str| {
@@ -44,7 +46,8 @@ impl SecretKeys {
         };
         let mut keys = Self::default();
         for entry in list(annotation("generate")?) {
-            let (key, kind) = entry.split_once('=').with_context(|| format!("keyboss.io/generate: {entry:?} is not KEY=kind"))?;
+            let (key, kind) =
+                entry.split_once('=').with_context(|| format!("keyboss.io/generate: {entry:?} is not KEY=kind"))?;
             let generator = match kind {
                 "password" => Generator::Password,
                 "django-key" => Generator::DjangoKey,

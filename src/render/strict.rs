@@ -47,7 +47,8 @@ pub fn check(object: &Value) -> Result<()> {
         Ok(unknown) => bail!("{kind} {name}: unknown field {}", unknown.join(", ")),
         Err(error) => Err(anyhow!("{kind} {name}: {error}")),
     }?;
-    if kind == "StatefulSet" && object.pointer("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete") {
+    if kind == "StatefulSet" && object.pointer("/spec/updateStrategy/type").and_then(Value::as_str) == Some("OnDelete")
+    {
         bail!("StatefulSet {name}: spec.updateStrategy.type OnDelete would never roll out; use RollingUpdate");
     }
     Ok(())

@@ -37,7 +37,10 @@ impl Templates {
         let images = environment.values.images.clone();
         engine.add_function("image", move |name: String| {
             images.get(&name).map(crate::environment::Image::reference).ok_or_else(|| {
-                Error::new(ErrorKind::InvalidOperation, format!("image({name:?}): envs/default.yaml has no images.{name}"))
+                Error::new(
+                    ErrorKind::InvalidOperation,
+                    format!("image({name:?}): envs/default.yaml has no images.{name}"),
+                )
             })
         });
 
@@ -45,7 +48,9 @@ impl Templates {
         engine.add_function("file", move |state: &State, name: String| {
             let folder = state.name().rsplit_once('/').map_or("", |(folder, _)| folder);
             let path = format!("manifests/{folder}/{name}");
-            files.read(&path).map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("file({name:?}): {error:#}")))
+            files
+                .read(&path)
+                .map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("file({name:?}): {error:#}")))
         });
 
         let cap = environment.values.storage.clone();
@@ -70,7 +75,7 @@ impl Templates {
         let text = self
             .engine
             .get_template(name)
-            .and_then(|template| template.render(&self.context))
+            .and_then(|template| template.render(minijinja::Value::from_serialize(&self.context)))
             .map_err(|error| explain(path, &error))?;
         let mut objects = Vec::new();
         for document in serde_yaml::Deserializer::from_str(&text) {
@@ -78,7 +83,9 @@ impl Templates {
                 Ok(Value::Null) => {}
                 Ok(value @ Value::Object(_)) => objects.push(value),
                 Ok(_) => return Err(anyhow!("{path}: a document is not a mapping, so it is no Kubernetes object")),
-                Err(error) => return Err(anyhow!("{path}: not valid YAML once rendered: {error}{}", line(&text, &error))),
+                Err(error) => {
+                    return Err(anyhow!("{path}: not valid YAML once rendered: {error}{}", line(&text, &error)));
+                }
             }
         }
         Ok(objects)

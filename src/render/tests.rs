@@ -128,7 +128,11 @@ fn rights_are_never_cluster_wide_and_tokens_are_the_exception() {
     let plan = built_in("local", &[]);
     let with_token: Vec<String> = plan
         .objects()
-        .filter(|(_, object)| object.pod_template().is_some_and(|template| template["spec"]["automountServiceAccountToken"] != json!(false)))
+        .filter(|(_, object)| {
+            object
+                .pod_template()
+                .is_some_and(|template| template["spec"]["automountServiceAccountToken"] != json!(false))
+        })
         .map(|(_, object)| object.id.name.clone())
         .collect();
     assert_eq!(with_token, ["kube-state-metrics", "prometheus"]);

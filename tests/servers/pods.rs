@@ -293,7 +293,9 @@ impl World {
     }
 
     fn logs(&self) -> String {
-        let tail = |log: String| log.lines().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n");
+        let tail = |log: String| {
+            log.lines().rev().take(40).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n")
+        };
         self.pods.keys().map(|name| format!("--- {name}\n{}\n", tail(self.log(name)))).collect()
     }
 }

@@ -201,14 +201,19 @@ fn every_kill_and_restart_ends_as_recorded() {
                 "deleted" => world.delete(victims),
                 "killed" => world.kill(victims),
                 "postmaster killed" => victims.iter().for_each(|pod| {
-                    world.exec(pod, &["bash", "-c", "kill -9 $(head -1 /var/lib/postgresql/data/pgdata/postmaster.pid)"]);
+                    world.exec(
+                        pod,
+                        &["bash", "-c", "kill -9 $(head -1 /var/lib/postgresql/data/pgdata/postmaster.pid)"],
+                    );
                 }),
                 _ => victims.iter().for_each(|pod| world.signal(pod, "TERM")),
             }
             if how == "deleted" || how == "killed" {
                 world.start(victims);
             } else {
-                world.until("the container ended", |world| victims.iter().all(|pod| world.log(pod).contains("the server ended")));
+                world.until("the container ended", |world| {
+                    victims.iter().all(|pod| world.log(pod).contains("the server ended"))
+                });
                 victims.iter().for_each(|pod| world.clear_log(pod));
             }
             world.until_ready(&BOTH);
@@ -353,7 +358,11 @@ fn a_lost_disk_of_the_recorded_primary_loses_nothing() {
         world.kill(&[ONE]);
         world.clear_log(ZERO);
         world.start(&[ZERO]);
-        let words = if everything { "this cluster is used once postgres-1" } else { "was initialised before and its data is gone" };
+        let words = if everything {
+            "this cluster is used once postgres-1"
+        } else {
+            "was initialised before and its data is gone"
+        };
         world.until_logged(ZERO, words);
         world.start(&[ONE]);
         world.until_logged(ONE, if everything { "holds another cluster" } else { "the record names postgres-0" });
@@ -398,7 +407,11 @@ fn a_standby_too_far_behind_clones_by_itself() {
     }
     sql(&world, ZERO, "CHECKPOINT");
     world.until("the slot was given up", |world| {
-        let slots = sql(world, ZERO, "SELECT coalesce(string_agg(wal_status || restart_lsn, ','), 'none') FROM pg_replication_slots");
+        let slots = sql(
+            world,
+            ZERO,
+            "SELECT coalesce(string_agg(wal_status || restart_lsn, ','), 'none') FROM pg_replication_slots",
+        );
         !slots.is_empty() && !slots.contains("extended") && !slots.contains("unreserved")
     });
     world.start(&[ONE]);

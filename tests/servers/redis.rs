@@ -57,7 +57,9 @@ fn watching(world: &mut World, master: &str) {
 fn settings_and_probes() {
     let world = installed(&["redis"]);
     for pod in BOTH {
-        let config = |name: &str| redis(&world, pod, &format!("config get {name}")).lines().nth(1).unwrap_or_default().to_owned();
+        let config = |name: &str| {
+            redis(&world, pod, &format!("config get {name}")).lines().nth(1).unwrap_or_default().to_owned()
+        };
         assert_eq!(config("appendonly"), "yes");
         assert_eq!(config("maxmemory"), (256 << 20).to_string());
         assert_eq!(config("maxmemory-policy"), "noeviction");
@@ -79,7 +81,11 @@ fn every_kill_and_restart_keeps_master_and_keys() {
         for graceful in [true, false] {
             keys += 1;
             assert_eq!(redis(&world, ZERO, &format!("set key-{keys} sold")), "OK");
-            if graceful { world.delete(victims) } else { world.kill(victims) }
+            if graceful {
+                world.delete(victims)
+            } else {
+                world.kill(victims)
+            }
             world.start(victims);
             world.until_ready(&BOTH);
             world.until("in sync", |world| in_sync(world, ZERO, ONE));

@@ -15,8 +15,7 @@ fn is_free(live: Value, desired: Option<Value>) {
 
 #[test]
 fn what_is_paused_suspended_or_on_delete_never_gets_ready() {
-    let on_delete =
-        json!({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": null}}});
+    let on_delete = json!({"spec": {"updateStrategy": {"type": "OnDelete", "rollingUpdate": null}}});
     for (kind, patch, remedy, words) in [
         (
             "deployment",
@@ -24,18 +23,8 @@ fn what_is_paused_suspended_or_on_delete_never_gets_ready() {
             json!({"spec": {"paused": false}}),
             "kubectl rollout resume deployment/saleor-api",
         ),
-        (
-            "job",
-            json!({"spec": {"suspend": true}}),
-            json!({"spec": {"suspend": false}}),
-            "is suspended",
-        ),
-        (
-            "stateful_set",
-            on_delete,
-            json!({"spec": {"updateStrategy": {"type": "RollingUpdate"}}}),
-            "OnDelete",
-        ),
+        ("job", json!({"spec": {"suspend": true}}), json!({"spec": {"suspend": false}}), "is suspended"),
+        ("stateful_set", on_delete, json!({"spec": {"updateStrategy": {"type": "RollingUpdate"}}}), "OnDelete"),
     ] {
         let live = recorded(kind, patch.clone());
         is_free(recorded(kind, json!({})), None);
@@ -58,16 +47,8 @@ fn a_claim_cannot_shrink_or_change_its_class() {
     is_free(live(), Some(wants("1024Mi", None)));
     is_free(live(), Some(wants("2Gi", None)));
     is_blocked(live(), Some(wants("1G", None)), "cannot shrink");
-    is_blocked(
-        live(),
-        Some(wants("1Gi", Some("longhorn"))),
-        "storage class longhorn and has local-path",
-    );
-    is_blocked(
-        live(),
-        Some(wants("what", Some("longhorn"))),
-        "storage class",
-    );
+    is_blocked(live(), Some(wants("1Gi", Some("longhorn"))), "storage class longhorn and has local-path");
+    is_blocked(live(), Some(wants("what", Some("longhorn"))), "storage class");
 }
 
 #[test]
@@ -99,9 +80,6 @@ fn claim_templates_cannot_change() {
 
 #[test]
 fn other_kinds_are_never_blocked() {
-    is_free(
-        json!({"kind": "CronJob", "metadata": {"name": "x"}, "spec": {"suspend": true}}),
-        None,
-    );
+    is_free(json!({"kind": "CronJob", "metadata": {"name": "x"}, "spec": {"suspend": true}}), None);
     is_free(json!(null), None);
 }

@@ -36,20 +36,14 @@ fn the_third_restart_is_a_crash_loop() {
 fn a_crash_loop_may_be_shown_as_terminated_only() {
     let mut scene = Scene::rollout();
     scene.container(json!({"restartCount": 3, "state": ended(137, "OOMKilled")}));
-    assert_eq!(
-        scene.failure(40).message,
-        "ended with exit code 137 (OOMKilled), restarted 3 times"
-    );
+    assert_eq!(scene.failure(40).message, "ended with exit code 137 (OOMKilled), restarted 3 times");
 }
 
 #[test]
 fn a_program_that_just_ends_crashes_too() {
     let mut scene = Scene::rollout();
     scene.container(json!({"restartCount": 3, "state": ended(0, "Completed")}));
-    assert_eq!(
-        scene.failure(40).message,
-        "ended with exit code 0 (Completed), restarted 3 times"
-    );
+    assert_eq!(scene.failure(40).message, "ended with exit code 0 (Completed), restarted 3 times");
 }
 
 #[test]
@@ -110,23 +104,15 @@ fn after_a_write_that_changed_nothing_every_restart_is_an_old_one() {
 fn init_containers_crash_too_but_may_end_well() {
     let init = |status: Value| {
         let mut status = status;
-        merge(
-            &mut status,
-            json!({"name": "wait", "image": "x", "imageID": "", "ready": false}),
-        );
-        recorded(
-            "pod",
-            json!({"status": {"initContainerStatuses": [status]}}),
-        )
+        merge(&mut status, json!({"name": "wait", "image": "x", "imageID": "", "ready": false}));
+        recorded("pod", json!({"status": {"initContainerStatuses": [status]}}))
     };
     let mut scene = Scene::rollout();
     scene.put(init(backing_off(3, ended(2, "Error"))));
     assert_eq!(scene.failure(40).container.as_deref(), Some("wait"));
 
     let mut scene = Scene::rollout();
-    scene.put(init(
-        json!({"restartCount": 3, "state": ended(0, "Completed")}),
-    ));
+    scene.put(init(json!({"restartCount": 3, "state": ended(0, "Completed")})));
     assert_eq!(scene.progress(40).suspicion, None);
 }
 
@@ -178,10 +164,9 @@ fn a_container_that_cannot_start_fails_after_30_seconds() {
 
 #[test]
 fn a_back_off_between_two_attempts_to_start_is_the_same_trouble() {
-    for (reason, wanted) in [
-        ("RunContainerError", Reason::RunContainerError),
-        ("PostStartHookError", Reason::HookError),
-    ] {
+    for (reason, wanted) in
+        [("RunContainerError", Reason::RunContainerError), ("PostStartHookError", Reason::HookError)]
+    {
         let mut scene = Scene::rollout();
         scene.container(json!({"state": {"waiting": {"reason": reason, "message": "why"}}}));
         scene.progress(0);

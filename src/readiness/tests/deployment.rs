@@ -31,36 +31,12 @@ fn is_ready_when_all_replicas_are_new_and_available() {
 #[test]
 fn says_which_count_is_missing() {
     for (status, why, done) in [
-        (
-            json!({"observedGeneration": 1}),
-            "its controller has not seen the change yet",
-            0,
-        ),
-        (
-            json!({"observedGeneration": null}),
-            "its controller has not seen the change yet",
-            0,
-        ),
-        (
-            json!({"updatedReplicas": 1, "availableReplicas": 3}),
-            "1 of 2 replicas are updated",
-            1,
-        ),
-        (
-            json!({"updatedReplicas": null}),
-            "0 of 2 replicas are updated",
-            0,
-        ),
-        (
-            json!({"replicas": 3}),
-            "1 old replicas are still to stop",
-            2,
-        ),
-        (
-            json!({"availableReplicas": 1}),
-            "1 of 2 updated replicas are available",
-            1,
-        ),
+        (json!({"observedGeneration": 1}), "its controller has not seen the change yet", 0),
+        (json!({"observedGeneration": null}), "its controller has not seen the change yet", 0),
+        (json!({"updatedReplicas": 1, "availableReplicas": 3}), "1 of 2 replicas are updated", 1),
+        (json!({"updatedReplicas": null}), "0 of 2 replicas are updated", 0),
+        (json!({"replicas": 3}), "1 old replicas are still to stop", 2),
+        (json!({"availableReplicas": 1}), "1 of 2 updated replicas are available", 1),
         (json!({"readyReplicas": 1}), "1 of 2 replicas are Ready", 2),
         (json!({"conditions": []}), "not Available yet", 2),
     ] {
@@ -76,10 +52,7 @@ fn wants_the_live_number_of_replicas() {
     assert_eq!(scene.look(0), Readiness::Ready);
     scene.put(recorded("deployment", json!({"spec": {"replicas": 4}})));
     assert_eq!(scene.progress(1).why, "2 of 4 replicas are updated");
-    scene.put(recorded(
-        "deployment",
-        json!({"spec": {"replicas": null}, "status": {"updatedReplicas": 0}}),
-    ));
+    scene.put(recorded("deployment", json!({"spec": {"replicas": null}, "status": {"updatedReplicas": 0}})));
     assert_eq!(scene.progress(2).total, 1);
 }
 

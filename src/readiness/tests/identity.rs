@@ -54,10 +54,7 @@ fn an_object_of_another_uid_is_a_replacement() {
 #[test]
 fn an_object_being_deleted_has_failed() {
     let mut scene = service();
-    scene.put(recorded(
-        "service",
-        json!({"metadata": {"deletionTimestamp": WRITTEN}}),
-    ));
+    scene.put(recorded("service", json!({"metadata": {"deletionTimestamp": WRITTEN}})));
     let failure = scene.failure(0);
     assert_eq!(failure.reason, Reason::Deleted);
     assert!(failure.message.ends_with("is being deleted"));
@@ -69,9 +66,6 @@ fn an_object_older_than_the_write_is_waited_for() {
     let mut scene = Scene::new(Kind::Deployment, object);
     scene.target.write.generation = 3;
     assert_eq!(scene.progress(0).why, "our change is not visible yet");
-    scene.put(recorded(
-        "deployment",
-        json!({"metadata": {"generation": 3}, "status": {"observedGeneration": 3}}),
-    ));
+    scene.put(recorded("deployment", json!({"metadata": {"generation": 3}, "status": {"observedGeneration": 3}})));
     assert_eq!(scene.look(1), Readiness::Ready);
 }

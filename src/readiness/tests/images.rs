@@ -10,18 +10,14 @@ fn waiting(reason: &str, message: &str) -> Value {
 }
 
 fn back_off() -> Value {
-    waiting(
-        "ImagePullBackOff",
-        "Back-off pulling image \"ghcr.io/saleor/saleor:3.22\"",
-    )
+    waiting("ImagePullBackOff", "Back-off pulling image \"ghcr.io/saleor/saleor:3.22\"")
 }
 
 #[test]
 fn names_that_cannot_be_pulled_fail_at_once() {
-    for (reason, wanted) in [
-        ("InvalidImageName", Reason::InvalidImageName),
-        ("ErrImageNeverPull", Reason::ErrImageNeverPull),
-    ] {
+    for (reason, wanted) in
+        [("InvalidImageName", Reason::InvalidImageName), ("ErrImageNeverPull", Reason::ErrImageNeverPull)]
+    {
         let mut scene = Scene::rollout();
         scene.container(waiting(reason, "couldn't parse image"));
         let failure = scene.failure(0);
@@ -44,10 +40,7 @@ fn an_unknown_image_fails_at_once() {
         scene.container(waiting("ErrImagePull", message));
         let failure = scene.failure(0);
         assert_eq!(failure.reason, Reason::ErrImagePull);
-        assert_eq!(
-            failure.message,
-            format!("image ghcr.io/saleor/saleor:3.22: {message}")
-        );
+        assert_eq!(failure.message, format!("image ghcr.io/saleor/saleor:3.22: {message}"));
     }
 }
 
@@ -69,13 +62,9 @@ fn another_pull_error_may_pass() {
 
 #[test]
 fn every_word_for_a_failing_pull_is_known() {
-    for reason in [
-        "ErrImagePull",
-        "ImagePullBackOff",
-        "ImageInspectError",
-        "RegistryUnavailable",
-        "SignatureValidationFailed",
-    ] {
+    for reason in
+        ["ErrImagePull", "ImagePullBackOff", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed"]
+    {
         let mut scene = Scene::rollout();
         scene.container(waiting(reason, "try later"));
         scene.fails_after(90, Reason::ImagePullBackOff);
@@ -94,19 +83,9 @@ fn the_event_tells_what_a_back_off_does_not() {
     let mut scene = Scene::rollout();
     scene.container(back_off());
     scene.event("p-uid", 2, "Failed", "Error: ImagePullBackOff");
-    scene.event(
-        "another-pod",
-        2,
-        "Failed",
-        &format!("Failed to pull image \"x\": {UNKNOWN}"),
-    );
+    scene.event("another-pod", 2, "Failed", &format!("Failed to pull image \"x\": {UNKNOWN}"));
     scene.progress(2);
-    scene.event(
-        "p-uid",
-        1,
-        "Failed",
-        &format!("Failed to pull image \"x\": {UNKNOWN}"),
-    );
+    scene.event("p-uid", 1, "Failed", &format!("Failed to pull image \"x\": {UNKNOWN}"));
     assert_eq!(scene.failure(2).reason, Reason::ErrImagePull);
 }
 
@@ -116,12 +95,7 @@ fn an_event_may_know_more_than_what_was_seen() {
     scene.container(waiting("ErrImagePull", "dial tcp: i/o timeout"));
     scene.progress(0);
     scene.container(back_off());
-    scene.event(
-        "p-uid",
-        9,
-        "Failed",
-        &format!("Failed to pull image \"x\": {UNKNOWN}"),
-    );
+    scene.event("p-uid", 9, "Failed", &format!("Failed to pull image \"x\": {UNKNOWN}"));
     assert_eq!(scene.failure(10).reason, Reason::ErrImagePull);
 }
 
@@ -161,12 +135,7 @@ fn an_unknown_image_of_an_earlier_deploy_may_have_been_pushed_since() {
     let mut scene = Scene::rollout();
     scene.target.write.changed = false;
     scene.container(waiting("ImagePullBackOff", "Back-off pulling image \"x\""));
-    scene.event(
-        "p-uid",
-        1,
-        "Failed",
-        &format!("Failed to pull image \"x\": {UNKNOWN}"),
-    );
+    scene.event("p-uid", 1, "Failed", &format!("Failed to pull image \"x\": {UNKNOWN}"));
     scene.fails_after(90, Reason::ErrImagePull);
 
     let mut scene = Scene::rollout();

@@ -48,10 +48,7 @@ fn failed_and_failure_target_have_failed() {
     for kind in ["Failed", "FailureTarget"] {
         let failure = job(condition(kind, "BackoffLimitExceeded")).failure(0);
         assert_eq!(failure.reason, Reason::JobFailed);
-        assert_eq!(
-            failure.message,
-            "BackoffLimitExceeded: Job has reached the specified backoff limit"
-        );
+        assert_eq!(failure.message, "BackoffLimitExceeded: Job has reached the specified backoff limit");
     }
 }
 
@@ -76,10 +73,7 @@ fn a_failure_names_the_last_pod_that_failed() {
     let mut scene = job(condition("Failed", "BackoffLimitExceeded"));
     scene.put(pod("migrate-a", ended(1)));
     let mut later = ended(2);
-    merge(
-        &mut later,
-        json!({"metadata": {"creationTimestamp": "2026-11-22T11:00:20Z"}}),
-    );
+    merge(&mut later, json!({"metadata": {"creationTimestamp": "2026-11-22T11:00:20Z"}}));
     scene.put(pod("migrate-0", later));
     let failure = scene.failure(0);
     assert_eq!(failure.pod.as_deref(), Some("migrate-0"));
@@ -102,8 +96,7 @@ fn counts_what_has_failed_so_far() {
 fn its_own_pods_fail_it_fast() {
     let mut scene = job(json!({}));
     let mut broken = pod("migrate-a", json!({}));
-    broken["status"]["containerStatuses"][0]["state"] =
-        json!({"waiting": {"reason": "ErrImageNeverPull"}});
+    broken["status"]["containerStatuses"][0]["state"] = json!({"waiting": {"reason": "ErrImageNeverPull"}});
     let mut other = broken.clone();
     other["metadata"]["ownerReferences"][0]["uid"] = json!("an-older-job");
     scene.put(other);
@@ -121,14 +114,8 @@ fn shows_why_its_pod_is_not_created() {
 
 #[test]
 fn a_suspended_job_says_so() {
-    let mut scene = Scene::new(
-        Kind::Job,
-        recorded("job", json!({"spec": {"suspend": true}})),
-    );
-    assert_eq!(
-        scene.progress(0).why,
-        "0 of 1 pods have succeeded, suspended"
-    );
+    let mut scene = Scene::new(Kind::Job, recorded("job", json!({"spec": {"suspend": true}})));
+    assert_eq!(scene.progress(0).why, "0 of 1 pods have succeeded, suspended");
 }
 
 #[test]

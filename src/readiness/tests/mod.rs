@@ -83,11 +83,7 @@ impl Scene {
                 at: Some(WRITTEN.parse().expect("is a time")),
             },
         };
-        let mut scene = Scene {
-            target,
-            world: World::default(),
-            memory: Memory::default(),
-        };
+        let mut scene = Scene { target, world: World::default(), memory: Memory::default() };
         scene.put(object);
         scene
     }

@@ -30,10 +30,7 @@ fn unschedulable_fails_after_two_minutes() {
     let mut scene = Scene::rollout();
     scene.put(unscheduled(json!({})));
     let failure = scene.fails_after(120, Reason::Unschedulable);
-    assert_eq!(
-        failure.message,
-        "0/1 nodes are available: 1 Insufficient memory."
-    );
+    assert_eq!(failure.message, "0/1 nodes are available: 1 Insufficient memory.");
     assert_eq!(failure.pod.as_deref(), Some("saleor-api-6b9f7c5d8-x2k"));
     assert_eq!(failure.container, None);
 }
@@ -119,10 +116,7 @@ fn evicted_and_preempted_pods_are_replaced_by_their_controller() {
         let mut scene = Scene::rollout();
         let mut pod = pod_with(json!({"restartCount": 9, "state": {"terminated": {
             "exitCode": 137, "reason": "Error"}}}));
-        merge(
-            &mut pod["status"],
-            json!({"phase": "Failed", "reason": reason, "message": "low on memory"}),
-        );
+        merge(&mut pod["status"], json!({"phase": "Failed", "reason": reason, "message": "low on memory"}));
         scene.put(pod);
         let why = scene.never_fails().why;
         assert!(why.ends_with(&format!("{reason}: low on memory")), "{why}");
@@ -137,12 +131,7 @@ fn running_without_being_ready_shows_the_probe() {
     scene.put(pod);
     assert!(scene.never_fails().why.ends_with("-x2k is not Ready"));
     scene.event("p-uid", 20, "Unhealthy", "Readiness probe failed: old");
-    scene.event(
-        "p-uid",
-        30,
-        "Unhealthy",
-        "Readiness probe failed:\n  HTTP 503",
-    );
+    scene.event("p-uid", 30, "Unhealthy", "Readiness probe failed:\n  HTTP 503");
     let why = scene.never_fails().why;
     assert!(why.ends_with("is not Ready: Readiness probe failed: HTTP 503"));
 }
@@ -182,15 +171,9 @@ fn the_pod_that_fails_first_is_shown() {
     scene.container(json!({"state": {"waiting": {"reason": "ImagePullBackOff"}}}));
     let mut other = pod_with(json!({"state": {"waiting": {
         "reason": "CreateContainerConfigError", "message": "secret \"nope\" not found"}}}));
-    merge(
-        &mut other,
-        json!({"metadata": {"name": "saleor-api-6b9f7c5d8-z9z", "uid": "z-uid"}}),
-    );
+    merge(&mut other, json!({"metadata": {"name": "saleor-api-6b9f7c5d8-z9z", "uid": "z-uid"}}));
     scene.put(other);
     let progress = scene.progress(0);
     assert!(progress.why.contains("-z9z"), "{}", progress.why);
-    assert_eq!(
-        scene.failure(15).pod.as_deref(),
-        Some("saleor-api-6b9f7c5d8-z9z")
-    );
+    assert_eq!(scene.failure(15).pod.as_deref(), Some("saleor-api-6b9f7c5d8-z9z"));
 }

@@ -3,10 +3,7 @@
 use super::*;
 
 fn names(scene: &Scene) -> Vec<&str> {
-    pods_of(&scene.target, &scene.world)
-        .into_iter()
-        .filter_map(|pod| pod.metadata.name.as_deref())
-        .collect()
+    pods_of(&scene.target, &scene.world).into_iter().filter_map(|pod| pod.metadata.name.as_deref()).collect()
 }
 
 fn old_replica_set() -> Value {
@@ -24,10 +21,7 @@ fn old_replica_set() -> Value {
 }
 
 fn old_pod() -> Value {
-    let mut pod = recorded(
-        "pod",
-        json!({"metadata": {"name": "saleor-api-old-abc", "uid": "old-pod"}}),
-    );
+    let mut pod = recorded("pod", json!({"metadata": {"name": "saleor-api-old-abc", "uid": "old-pod"}}));
     pod["metadata"]["ownerReferences"][0]["uid"] = json!("rs-old-uid");
     pod
 }
@@ -46,8 +40,7 @@ fn broken_pods_of_the_old_revision_do_not_fail_the_new_one() {
     let mut scene = Scene::rollout();
     scene.put(old_replica_set());
     let mut pod = old_pod();
-    pod["status"]["containerStatuses"][0]["state"] =
-        json!({"waiting": {"reason": "InvalidImageName"}});
+    pod["status"]["containerStatuses"][0]["state"] = json!({"waiting": {"reason": "InvalidImageName"}});
     scene.put(pod);
     scene.never_fails();
 }
@@ -55,8 +48,7 @@ fn broken_pods_of_the_old_revision_do_not_fail_the_new_one() {
 #[test]
 fn going_back_finds_the_old_replica_set_by_its_template() {
     let mut deployment = recorded("deployment", json!({}));
-    deployment["spec"]["template"]["spec"]["containers"][0]["image"] =
-        json!("ghcr.io/saleor/saleor:3.21");
+    deployment["spec"]["template"]["spec"]["containers"][0]["image"] = json!("ghcr.io/saleor/saleor:3.21");
     let mut scene = Scene::new(Kind::Deployment, deployment);
     scene.put(recorded("replica_set", json!({})));
     scene.put(old_replica_set());

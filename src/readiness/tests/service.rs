@@ -11,21 +11,12 @@ fn a_service_is_ready_with_its_addresses() {
         (json!({"spec": {"clusterIP": ""}}), false),
         (json!({"spec": {"clusterIP": null}}), false),
         (json!({"spec": {"type": "NodePort"}}), true),
-        (
-            json!({"spec": {"type": "ExternalName", "clusterIP": null}}),
-            true,
-        ),
+        (json!({"spec": {"type": "ExternalName", "clusterIP": null}}), true),
         (balancer(json!({})), false),
         (balancer(json!({"loadBalancer": {"ingress": []}})), false),
         (balancer(json!({"loadBalancer": {"ingress": [{}]}})), false),
-        (
-            balancer(json!({"loadBalancer": {"ingress": [{"ip": "10.0.0.9"}]}})),
-            true,
-        ),
-        (
-            balancer(json!({"loadBalancer": {"ingress": [{"hostname": "lb"}]}})),
-            true,
-        ),
+        (balancer(json!({"loadBalancer": {"ingress": [{"ip": "10.0.0.9"}]}})), true),
+        (balancer(json!({"loadBalancer": {"ingress": [{"hostname": "lb"}]}})), true),
     ] {
         let mut scene = Scene::new(Kind::Service, recorded("service", patch.clone()));
         assert_eq!(scene.look(0) == Readiness::Ready, is_ready, "{patch}");

@@ -41,25 +41,13 @@ fn is_ready_when_every_pod_is() {
 #[test]
 fn says_which_count_is_missing() {
     for (status, why, done) in [
-        (
-            json!({"observedGeneration": null}),
-            "its controller has not seen the change yet",
-            0,
-        ),
-        (
-            json!({"observedGeneration": 1}),
-            "its controller has not seen the change yet",
-            0,
-        ),
+        (json!({"observedGeneration": null}), "its controller has not seen the change yet", 0),
+        (json!({"observedGeneration": 1}), "its controller has not seen the change yet", 0),
         (json!({"replicas": 1}), "1 of 2 pods exist", 2),
         (json!({"replicas": 3}), "3 of 2 pods exist", 2),
         (json!({"readyReplicas": 1}), "1 of 2 pods are Ready", 1),
         (json!({"updatedReplicas": 1}), "1 of 2 pods are updated", 1),
-        (
-            json!({"updateRevision": "postgres-new"}),
-            "the last pods are being updated",
-            2,
-        ),
+        (json!({"updateRevision": "postgres-new"}), "the last pods are being updated", 2),
     ] {
         let progress = stateful_set(json!({"status": status})).progress(0);
         assert_eq!((progress.why.as_str(), progress.done), (why, done));
@@ -102,10 +90,7 @@ fn says_that_an_old_broken_pod_is_stuck_and_does_not_fail() {
     assert!(!scene.progress(0).why.contains("stuck"));
     assert!(!scene.progress(29).why.contains("stuck"));
     let why = scene.progress(30).why;
-    assert!(
-        why.ends_with("stuck: Kubernetes will not replace it; delete pod postgres-0"),
-        "{why}"
-    );
+    assert!(why.ends_with("stuck: Kubernetes will not replace it; delete pod postgres-0"), "{why}");
     scene.progress(3600);
 }
 
@@ -137,10 +122,7 @@ fn shows_why_a_pod_is_not_created() {
     let mut scene = stateful_set(json!({"status": {"replicas": 1}}));
     scene.event("s-uid", 3, "FailedCreate", "exceeded quota: tenant");
     let why = scene.progress(4).why;
-    assert_eq!(
-        why,
-        "1 of 2 pods exist; FailedCreate: exceeded quota: tenant"
-    );
+    assert_eq!(why, "1 of 2 pods exist; FailedCreate: exceeded quota: tenant");
 }
 
 #[test]

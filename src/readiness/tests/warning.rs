@@ -17,10 +17,7 @@ fn hpa(status: &str) -> Value {
 #[test]
 fn an_autoscaler_without_metrics_is_worth_a_warning_after_a_minute() {
     let minute = Duration::from_secs(60);
-    assert_eq!(
-        hpa_warning(&hpa("False"), minute - Duration::from_secs(1)),
-        None
-    );
+    assert_eq!(hpa_warning(&hpa("False"), minute - Duration::from_secs(1)), None);
     assert_eq!(
         hpa_warning(&hpa("False"), minute).as_deref(),
         Some(
@@ -72,9 +69,6 @@ fn a_failure_names_its_pod_and_container() {
     let failure = failure.in_pod("x");
     assert_eq!(failure.to_string(), "pod x: CrashLoop: ended");
     let failure = failure.in_container("x", "api");
-    assert_eq!(
-        failure.to_string(),
-        "pod x, container api: CrashLoop: ended"
-    );
+    assert_eq!(failure.to_string(), "pod x, container api: CrashLoop: ended");
     assert_eq!(Failure::new(Reason::Deleted, "").to_string(), "Deleted");
 }

@@ -29,7 +29,8 @@ def names():
         if not (IMAGES / name).is_dir():
             print(f"  image {name} of {VALUES.name} has no stand-in in {IMAGES}")
             continue
-        yield full(image["repository"], image["tag"]), name
+        for tag in (image["tag"], "next"):                               # `next`: for tests that need a second tag
+            yield full(image["repository"], tag), name
     yield from ((reference, name) for name, reference in OURS.items())
 
 

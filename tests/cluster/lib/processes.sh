@@ -16,7 +16,7 @@ running() { # NAME
 
 # start NAME COMMAND...: unless it runs already, from the same sources.
 start() {
-  local name=$1 key argument
+  local name=$1 key argument pid
   shift
   key=$({ printf '%s\n' "$@"; for argument; do case $argument in *.toml | *.py) cat "$argument" ;; esac; done; } | sha256sum | cut -c1-12)
   if running "$name"; then
@@ -27,8 +27,9 @@ start() {
   rm -f "$STATE/run/$name.pid"
   (
     cd "$STATE" || exit
-    echo "$BASHPID" >"$(daemons_cgroup)/cgroup.procs"
-    echo "$BASHPID $(started_at "$BASHPID") $key" >"run/$name.pid.new"
+    pid=$BASHPID                         # not inside $(...), which is a process of its own
+    echo "$pid" >"$(daemons_cgroup)/cgroup.procs"
+    echo "$pid $(started_at "$pid") $key" >"run/$name.pid.new"
     mv "run/$name.pid.new" "run/$name.pid"
     # shellcheck disable=SC2153
     exec setsid nsenter --net="/run/netns/$NAME" "$@" >>"logs/$name.log" 2>&1 </dev/null
