@@ -1,4 +1,4 @@
-//! The rules, against recorded objects: `objects/*.json` are as Kubernetes 1.20 answers, and
+//! The rules, against objects written by hand in the shape of Kubernetes 1.20: `objects/*.json`, and
 //! each test changes what it is about by a JSON merge patch.
 
 mod blocked;
