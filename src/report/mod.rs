@@ -1,10 +1,10 @@
 //! Events to people, to CI logs and to programs. This room prints and decides nothing.
 //!
-//! Three reporters, one file each: a live terminal ([`terminal`]), plain lines where there is no terminal
-//! ([`plain`]), one JSON object per line ([`json`], described in `docs/json-output.md`). All three write to
-//! stdout; logs go to stderr through a [`RedactingWriter`].
+//! Three reporters, one file each: `terminal`, a live display; `plain`, lines where there is no terminal; `json`,
+//! one object per line, described in `docs/json-output.md`. All three write to stdout; logs go to stderr through a
+//! [`RedactingWriter`].
 //!
-//! Every event passes one door before a reporter sees it ([`scrub`]): known secret values are masked and terminal
+//! Every event passes one door, `scrub`, before a reporter sees it: known secret values are masked and terminal
 //! control sequences, which a container's log may hold, are removed. Output that nobody reads any more (a closed
 //! pipe) is dropped; the deploy goes on.
 
