@@ -65,10 +65,10 @@ impl<W: Write + Send> Plain<W> {
                 (phase.copied(), text::diagnosis(diagnosis))
             }
             Event::PhaseFinished(summary) => (Some(summary.phase), vec![text::phase_finished(summary, self.dry_run)]),
-            Event::DeployFinished { succeeded, message, seconds, phases, api_requests, next_steps } => {
+            Event::DeployFinished { succeeded: _, message, seconds, phases, api_requests, next_steps } => {
                 let mut lines = text::table(phases);
                 lines.push(message.clone());
-                lines.push(text::sum(*succeeded, phases, *seconds, *api_requests, self.dry_run));
+                lines.push(text::sum(phases, *seconds, *api_requests, self.dry_run));
                 lines.extend(text::next_steps(next_steps));
                 (None, lines)
             }

@@ -90,7 +90,7 @@ pub fn lasting(event: &Event, dry_run: bool, columns: usize) -> Vec<String> {
             lines.push(String::new());
             let message = style(message).bold();
             lines.push(if *succeeded { message.green() } else { message.red() }.to_string());
-            lines.push(text::sum(*succeeded, phases, *seconds, *api_requests, dry_run));
+            lines.push(text::sum(phases, *seconds, *api_requests, dry_run));
             lines.extend(text::next_steps(next_steps));
             lines
         }

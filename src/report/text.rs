@@ -158,16 +158,10 @@ pub fn table(phases: &[PhaseSummary]) -> Vec<String> {
     std::iter::once(heading).chain(rows).collect()
 }
 
-/// The sum of it: "nothing changed: 58 unchanged; 1.3s, 76 API requests".
-pub fn sum(succeeded: bool, phases: &[PhaseSummary], seconds: f64, api_requests: u64, dry_run: bool) -> String {
-    let nothing = phases.iter().all(|phase| phase.created + phase.changed == 0);
-    let verdict = match (succeeded && nothing, dry_run) {
-        (false, _) => "",
-        (true, false) => "nothing changed: ",
-        (true, true) => "nothing would change: ",
-    };
+/// The sum of it: "58 unchanged; 1.3s, 76 API requests".
+pub fn sum(phases: &[PhaseSummary], seconds: f64, api_requests: u64, dry_run: bool) -> String {
     let requests = if api_requests == 1 { "request" } else { "requests" };
-    format!("{verdict}{}; {}, {api_requests} API {requests}", counts(phases, dry_run), measured(seconds))
+    format!("{}; {}, {api_requests} API {requests}", counts(phases, dry_run), measured(seconds))
 }
 
 /// What to do next, under a heading; nothing when there is nothing.

@@ -107,7 +107,7 @@ fn a_deploy_that_changes_nothing_says_so() {
         applied(Phase::Config, "ConfigMap keyboss-config", Change::Unchanged),
         ready(Phase::Config, "ConfigMap keyboss-config"),
         Event::PhaseFinished(phases[0].clone()),
-        finished(true, "local is deployed", 1.3, phases),
+        finished(true, "nothing changed", 1.3, phases),
     ]);
     let expected = "\
 12:00:00Z [1/8 Namespace & config] started: 4 objects, at most 1m
@@ -115,8 +115,8 @@ fn a_deploy_that_changes_nothing_says_so() {
 12:00:04Z    phase               outcome        time  created  changed  unchanged
 12:00:04Z 1  Namespace & config  done           0.3s        0        0          4
 12:00:04Z 8  ServiceMonitors     skipped           -        -        -          -
-12:00:04Z local is deployed
-12:00:04Z nothing changed: 4 unchanged; 1.3s, 76 API requests
+12:00:04Z nothing changed
+12:00:04Z 4 unchanged; 1.3s, 76 API requests
 ";
     assert_eq!(text, expected);
 }

@@ -192,7 +192,7 @@ async fn time_passes_on_the_board_and_the_table_ends_it() {
         tokio::time::sleep(Duration::from_millis(3100)).await;
         events.send(notice()).unwrap();
         let done = vec![summary(Phase::Config, Outcome::Done, 0.4, [0, 0, 4])];
-        events.send(finished(true, "local is deployed", 3.1, done)).unwrap();
+        events.send(finished(true, "nothing changed", 3.1, done)).unwrap();
         events
     };
     let shown = async {
@@ -206,7 +206,7 @@ async fn time_passes_on_the_board_and_the_table_ends_it() {
         assert!(text.contains(&row), "{row} not in:\n{text}");
     }
     assert!(text.contains("note: High availability: autoscaling/v2 is not served"), "{text}");
-    let end = "\nlocal is deployed\nnothing changed: 4 unchanged; 3.1s, 76 API requests\n";
+    let end = "\nnothing changed\n4 unchanged; 3.1s, 76 API requests\n";
     assert!(text.ends_with(end), "{text}");
 }
 
