@@ -203,7 +203,11 @@ impl World {
     /// `kill -9` of whole containers. They stay away until [`World::start`].
     pub fn kill(&mut self, pods: &[&str]) {
         for name in pods {
-            self.signal(name, "KILL");
+            match self.process(name) {
+                Some(_) => self.signal(name, "KILL"),
+                // Not yet forked: what is to become process 1 ends with its parent.
+                None => self.pods.get_mut(*name).unwrap().container.iter_mut().for_each(|child| child.kill().unwrap()),
+            }
         }
         for name in pods {
             let pod = self.pods.get_mut(*name).unwrap();
