@@ -98,11 +98,5 @@ fn refused(phase: Phase, object: &Object, fault: &Fault) -> Diagnosis {
             "; nobody may grant more rights than they have: name an existing ServiceAccount or kubeconfig Secret in `clients`",
         );
     }
-    Diagnosis {
-        phase: phase.number(),
-        object: object.id.to_string(),
-        reason: "ApplyFailed".to_owned(),
-        message,
-        ..Default::default()
-    }
+    Diagnosis::new(phase, object.id.to_string(), "ApplyFailed", message)
 }

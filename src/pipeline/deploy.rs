@@ -243,7 +243,7 @@ impl Deploy<'_> {
         let world = self.watch.as_ref().map_or_else(World::default, Watch::world);
         let evidence = evidence(&self.prepared.cluster, target, &world, failure).await;
         self.events.emit(Event::Diagnosis(Box::new(Diagnosis {
-            phase: phase.number(),
+            phase,
             object: target.to_string(),
             reason: failure.map_or_else(|| "TimedOut".to_owned(), |failure| failure.reason.to_string()),
             message: failure.map_or_else(|| why.unwrap_or_default().to_owned(), |failure| failure.message.clone()),

@@ -82,8 +82,8 @@ pub enum Event {
         ready: usize,
         /// ...of those that are waited for.
         total: usize,
-        /// The worst blocker: the object, and why.
-        worst: Option<(String, String)>,
+        /// The worst blocker.
+        worst: Option<Blocker>,
         /// Seconds until the phase times out.
         left_seconds: u64,
     },
@@ -120,12 +120,21 @@ pub enum Change {
     Unchanged,
 }
 
+/// What holds a phase up.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Blocker {
+    /// Kind and name.
+    pub object: String,
+    /// Why it is not ready, in words.
+    pub why: String,
+}
+
 /// Why an object failed, with its evidence.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Diagnosis {
-    /// The phase's number.
-    pub phase: usize,
+    /// Its phase.
+    pub phase: Phase,
     /// Kind and name.
     pub object: String,
     /// A CamelCase reason: "ErrImagePull".
@@ -142,6 +151,14 @@ pub struct Diagnosis {
     pub events: Vec<String>,
     /// The last lines of the container's log (of its previous run, if it restarted).
     pub log: Vec<String>,
+}
+
+impl Diagnosis {
+    /// One without evidence from a pod.
+    pub fn new(phase: Phase, object: String, reason: impl Into<String>, message: String) -> Self {
+        let (events, log) = (Vec::new(), Vec::new());
+        Self { phase, object, reason: reason.into(), message, pod: None, container: None, image: None, events, log }
+    }
 }
 
 /// How a phase went.

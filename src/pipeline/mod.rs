@@ -19,7 +19,7 @@ mod wait;
 
 pub use clock::Clock;
 pub use deploy::deploy;
-pub use events::{Change, Diagnosis, Event, Events, Outcome, PhaseSummary};
+pub use events::{Blocker, Change, Diagnosis, Event, Events, Outcome, PhaseSummary};
 pub use preconditions::{Prepared, Request, check_context, prepare};
 pub use preview::preview;
 pub use refused::Refused;

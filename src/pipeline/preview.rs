@@ -87,13 +87,9 @@ async fn one_phase(prepared: &Prepared, phase: Phase, events: &Events) -> PhaseS
             Err(fault) => {
                 summary.outcome = Outcome::Failed;
                 summary.reason = Some(format!("{}: {fault}", object.id));
-                events.emit(Event::Diagnosis(Box::new(Diagnosis {
-                    phase: phase.number(),
-                    object: object.id.to_string(),
-                    reason: "WouldBeRefused".to_owned(),
-                    message: format!("{fault} ({})", object.source),
-                    ..Default::default()
-                })));
+                let message = format!("{fault} ({})", object.source);
+                let diagnosis = Diagnosis::new(phase, object.id.to_string(), "WouldBeRefused", message);
+                events.emit(Event::Diagnosis(Box::new(diagnosis)));
             }
         }
     }

@@ -139,7 +139,7 @@ async fn a_deadline_names_what_is_not_ready_and_heartbeats_come_before_it() {
     let beats: Vec<(usize, u64)> = told
         .iter()
         .filter_map(|event| match event {
-            Event::Heartbeat { ready, left_seconds, worst: Some((object, _)), .. } if object == "Deployment b" => {
+            Event::Heartbeat { ready, left_seconds, worst: Some(worst), .. } if worst.object == "Deployment b" => {
                 Some((*ready, *left_seconds))
             }
             _ => None,

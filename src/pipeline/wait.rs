@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::observer::Observer;
-use super::{Clock, Event, Events};
+use super::{Blocker, Clock, Event, Events};
 use crate::readiness::{Failure, Memory, Progress, Readiness, Target, assess, worst};
 use crate::render::Phase;
 
@@ -149,7 +149,7 @@ impl Told<'_> {
                 Readiness::Failed(failure) => failure.to_string(),
                 Readiness::Ready => String::new(),
             };
-            (target.to_string(), why)
+            Blocker { object: target.to_string(), why }
         });
         self.events.emit(Event::Heartbeat {
             phase: self.phase,

@@ -25,6 +25,7 @@ pub enum Phase {
     /// Prometheus, Grafana, Alertmanager, exporters.
     Monitoring,
     /// Registration with the cluster's own Prometheus operator.
+    #[serde(rename = "servicemonitors")]
     ServiceMonitors,
 }
 

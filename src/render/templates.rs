@@ -75,7 +75,7 @@ impl Templates {
         let text = self
             .engine
             .get_template(name)
-            .and_then(|template| template.render(minijinja::Value::from_serialize(&self.context)))
+            .and_then(|template| template.render(minijinja::value::Serde(&self.context)))
             .map_err(|error| explain(path, &error))?;
         let mut objects = Vec::new();
         for document in serde_yaml::Deserializer::from_str(&text) {

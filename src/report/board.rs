@@ -85,7 +85,7 @@ impl Board {
             Event::Ready { phase, object } => self.running(*phase, |running| running.forget(object)),
             Event::Heartbeat { phase, worst, left_seconds, .. } => self.running(*phase, |running| {
                 running.until = now + Duration::from_secs(*left_seconds);
-                running.worst = worst.as_ref().map(|(object, _)| object.clone());
+                running.worst = worst.as_ref().map(|worst| worst.object.clone());
             }),
             Event::Notice { .. } | Event::Diagnosis(_) | Event::DeployFinished { .. } => {}
         }

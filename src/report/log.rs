@@ -1,5 +1,7 @@
 //! Logs and errors, on stderr.
 
+use std::io::{self, Write};
+
 use anyhow::Error;
 use tracing_subscriber::EnvFilter;
 
@@ -18,7 +20,7 @@ pub fn log_to_stderr(verbose: u8, redactor: Redactor) {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(RedactingWriter::new(redactor)).init();
 }
 
-/// Says why the command ended, on stderr.
+/// Says why the command ended, on stderr, if anybody listens.
 pub fn error(error: &Error, redactor: &Redactor) {
-    eprintln!("keyboss: {}", printable(&redactor.redact(&format!("{error:#}"))));
+    let _ = writeln!(io::stderr(), "keyboss: {}", printable(&redactor.redact(&format!("{error:#}"))));
 }

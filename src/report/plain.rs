@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::io::Write;
 
-use crate::pipeline::{Change, Event};
+use crate::pipeline::{Blocker, Change, Event};
 use crate::render::Phase;
 
 use super::{Clock, Reporter, text};
@@ -55,15 +55,12 @@ impl<W: Write + Send> Plain<W> {
             }
             Event::Heartbeat { phase, ready, total, worst, left_seconds } => {
                 let mut line = format!("{ready} of {total} ready, {} left", text::whole(*left_seconds));
-                if let Some((object, why)) = worst {
+                if let Some(Blocker { object, why }) = worst {
                     line += &format!("; worst: {object}: {}", text::on_one_line(why));
                 }
                 (Some(*phase), vec![line])
             }
-            Event::Diagnosis(diagnosis) => {
-                let phase = diagnosis.phase.checked_sub(1).and_then(|index| Phase::ALL.get(index));
-                (phase.copied(), text::diagnosis(diagnosis))
-            }
+            Event::Diagnosis(diagnosis) => (Some(diagnosis.phase), text::diagnosis(diagnosis)),
             Event::PhaseFinished(summary) => (Some(summary.phase), vec![text::phase_finished(summary, self.dry_run)]),
             Event::DeployFinished { succeeded: _, message, seconds, phases, api_requests, next_steps } => {
                 let mut lines = text::table(phases);

@@ -1,6 +1,6 @@
 //! The door every event passes before it is shown.
 
-use crate::pipeline::{Diagnosis, Event, PhaseSummary};
+use crate::pipeline::{Blocker, Diagnosis, Event, PhaseSummary};
 
 use super::Redactor;
 use super::text::printable;
@@ -27,7 +27,7 @@ fn strings(event: &mut Event) -> Vec<&mut String> {
         Event::Waiting { phase: _, object, why, done: _, total: _, suspicious: _ } => vec![object, why],
         Event::Ready { phase: _, object } => vec![object],
         Event::Heartbeat { phase: _, ready: _, total: _, worst, left_seconds: _ } => {
-            worst.iter_mut().flat_map(|(object, why)| [object, why]).collect()
+            worst.iter_mut().flat_map(|Blocker { object, why }| [object, why]).collect()
         }
         Event::Diagnosis(diagnosis) => {
             let Diagnosis { phase: _, object, reason, message, pod, container, image, events, log } = &mut **diagnosis;

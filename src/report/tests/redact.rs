@@ -10,6 +10,7 @@ use crate::pipeline::{Diagnosis, Event};
 use crate::report::json::Json;
 use crate::report::plain::Plain;
 use crate::report::{RedactingWriter, Redactor};
+use crate::render::Phase;
 
 use super::{Paper, clock, show};
 
@@ -78,8 +79,7 @@ fn no_reporter_shows_a_value() {
         Event::Notice { phase: None, message: format!("the server said: {PASSWORD}") },
         Event::Diagnosis(Box::new(Diagnosis {
             log: PEM.lines().map(str::to_owned).chain([coloured.to_owned()]).collect(),
-            message: "password abcdefgh is wrong".into(),
-            ..Diagnosis::default()
+            ..Diagnosis::new(Phase::Stateful, "Pod postgres-0".into(), "Failed", "password abcdefgh is wrong".into())
         })),
     ];
     let paper = Paper::default();

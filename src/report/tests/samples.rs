@@ -1,6 +1,6 @@
 //! Recorded deploys.
 
-use crate::pipeline::{Change, Diagnosis, Event, Outcome, PhaseSummary};
+use crate::pipeline::{Blocker, Change, Diagnosis, Event, Outcome, PhaseSummary};
 use crate::render::Phase;
 
 pub fn started(phases: &[Phase], dry_run: bool) -> Event {
@@ -56,7 +56,7 @@ pub fn finished(succeeded: bool, message: &str, seconds: f64, phases: Vec<PhaseS
 
 pub fn diagnosis() -> Event {
     Event::Diagnosis(Box::new(Diagnosis {
-        phase: Phase::Deployments.number(),
+        phase: Phase::Deployments,
         object: "Deployment saleor-storefront".into(),
         reason: "ErrImagePull".into(),
         message: "manifest for storefront:missing not found".into(),
@@ -74,7 +74,7 @@ pub fn notice() -> Event {
 }
 
 pub fn heartbeat(phase: Phase, worst: Option<(&str, &str)>) -> Event {
-    let worst = worst.map(|(object, why)| (object.to_owned(), why.to_owned()));
+    let worst = worst.map(|(object, why)| Blocker { object: object.into(), why: why.into() });
     Event::Heartbeat { phase, ready: 3, total: 5, worst, left_seconds: 285 }
 }
 

@@ -1,0 +1,78 @@
+//! What the cluster says, by kubectl.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Output};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The kubeconfig of the test cluster.
+pub fn kubeconfig() -> PathBuf {
+    env::var_os("KUBECONFIG_TEST").map_or_else(|| "/tmp/keyboss-cluster/kubeconfig".into(), PathBuf::from)
+}
+
+/// One namespace.
+#[derive(Clone)]
+pub struct Namespace(pub String);
+
+impl Namespace {
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        Command::new("kubectl")
+            .arg("--kubeconfig")
+            .arg(kubeconfig())
+            .args(["--namespace", &self.0])
+            .args(arguments)
+            .output()
+            .expect("kubectl")
+    }
+
+    /// What a command that succeeds prints.
+    pub fn say(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// One object, or a list.
+    pub fn get(&self, what: &[&str]) -> Value {
+        let text = self.say(&[&["get", "-o", "json"], what].concat());
+        serde_json::from_str(&text).unwrap()
+    }
+
+    /// The items of a list.
+    pub fn items(&self, what: &[&str]) -> Vec<Value> {
+        self.get(what)["items"].as_array().unwrap().clone()
+    }
+
+    /// The one row and column that a query gives in a pod's database, or nothing where it cannot be asked.
+    pub fn query(&self, pod: &str, sql: &str) -> Option<String> {
+        let psql = ["exec", pod, "-c", "postgres", "--", "psql", "-U", "postgres", "-d", "saleor", "-Atqc", sql];
+        let output = self.run(&psql);
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// What `redis-cli` says in a pod, or nothing where it cannot be asked.
+    pub fn redis(&self, pod: &str, command: &str) -> Option<String> {
+        let script = format!("redis-cli {command}");
+        let output = self.run(&["exec", pod, "-c", "redis", "--", "sh", "-c", &script]);
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    pub fn forget(&self) {
+        self.say(&["delete", "namespace", &self.0, "--ignore-not-found", "--wait", "--timeout=300s"]);
+    }
+}
+
+/// Asks until there is an answer.
+pub fn eventually<T>(seconds: u64, what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "not within {seconds} s: {what}");
+        sleep(Duration::from_millis(500));
+    }
+}

@@ -1,0 +1,102 @@
+//! Each pod and each container of PostgreSQL and Redis dies in turn, then both at once: the roles are those of
+//! the record, nothing is lost, everything returns by itself.
+
+use crate::kubectl::eventually;
+use crate::shop::Shop;
+
+/// How a pod dies: as a whole, or its container alone.
+#[derive(Clone, Copy, Debug)]
+enum Death {
+    Pod,
+    Container,
+}
+
+const WAYS: [(&[usize], Death); 5] = [
+    (&[0], Death::Pod),
+    (&[1], Death::Pod),
+    (&[0], Death::Container),
+    (&[1], Death::Container),
+    (&[0, 1], Death::Pod),
+];
+
+fn kill(shop: &Shop, workload: &str, ordinals: &[usize], death: Death) {
+    let pods: Vec<String> = ordinals.iter().map(|ordinal| format!("{workload}-{ordinal}")).collect();
+    match death {
+        Death::Pod => {
+            let mut arguments = vec!["delete", "pod", "--grace-period=0", "--force", "--wait=false"];
+            arguments.extend(pods.iter().map(String::as_str));
+            shop.namespace.say(&arguments);
+        }
+        // PostgreSQL's immediate shutdown: no checkpoint, as after a crash. Redis has only its orderly one.
+        Death::Container => pods.iter().for_each(|pod| {
+            let signal = if workload == "postgres" { "QUIT" } else { "TERM" };
+            shop.namespace.run(&["exec", pod, "-c", workload, "--", "bash", "-c", &format!("kill -{signal} 1")]);
+        }),
+    }
+}
+
+/// Waits until what died is another one and Ready.
+fn returned(shop: &Shop, workload: &str, before: &std::collections::BTreeMap<String, (String, Vec<u64>)>, dead: &[usize]) {
+    eventually(180, &format!("{workload} {dead:?} returns"), || {
+        let now = shop.pods();
+        let another = dead.iter().all(|ordinal| {
+            let name = format!("{workload}-{ordinal}");
+            now.get(&name).is_some_and(|pod| Some(pod) != before.get(&name))
+        });
+        let set = shop.namespace.get(&["statefulset", workload]);
+        (another && set["status"]["readyReplicas"] == 2).then_some(())
+    });
+}
+
+#[test]
+#[ignore = "needs a cluster"]
+fn postgresql_loses_nothing_and_keeps_its_roles() {
+    let shop = Shop::shared();
+    let mut products = Vec::new();
+    for (index, (ordinals, death)) in WAYS.into_iter().enumerate() {
+        let product = format!("before death {index} of {}", std::process::id());
+        shop.create_product(&product);
+        shop.product_arrives("postgres-1", &product);
+        products.push(product);
+        let before = shop.pods();
+        kill(&shop, "postgres", ordinals, death);
+        returned(&shop, "postgres", &before, ordinals);
+        for (pod, role) in [("postgres-0", "f"), ("postgres-1", "t")] {
+            let what = format!("{pod} has its role after {death:?} {ordinals:?}");
+            eventually(60, &what, || {
+                shop.namespace.query(pod, "select pg_is_in_recovery()").filter(|answer| answer == role)
+            });
+            products.iter().for_each(|product| shop.product_arrives(pod, product));
+        }
+        eventually(60, "the standby streams", || {
+            let sql = "select count(*) from pg_stat_replication where state = 'streaming'";
+            shop.namespace.query("postgres-0", sql).filter(|count| count == "1")
+        });
+    }
+}
+
+#[test]
+#[ignore = "needs a cluster"]
+fn redis_loses_nothing_and_keeps_its_roles() {
+    let shop = Shop::shared();
+    for (index, (ordinals, death)) in WAYS.into_iter().enumerate() {
+        eventually(60, "a key is taken", || {
+            shop.namespace.redis("redis-0", &format!("set test:{index} {index}")).filter(|answer| answer == "OK")
+        });
+        eventually(60, "the key is on the replica", || {
+            shop.namespace.redis("redis-1", &format!("get test:{index}")).filter(|value| *value == index.to_string())
+        });
+        let before = shop.pods();
+        kill(&shop, "redis", ordinals, death);
+        returned(&shop, "redis", &before, ordinals);
+        for (pod, role) in [("redis-0", "role:master"), ("redis-1", "role:slave")] {
+            let what = format!("{pod} has its role after {death:?} {ordinals:?}");
+            eventually(60, &what, || shop.namespace.redis(pod, "info replication").filter(|text| text.contains(role)));
+            for key in 0..=index {
+                eventually(60, &format!("test:{key} is in {pod}"), || {
+                    shop.namespace.redis(pod, &format!("get test:{key}")).filter(|value| *value == key.to_string())
+                });
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! keyboss on a real cluster, through its front door. Needs `tests/cluster/up`, or `KUBECONFIG_TEST` naming
+//! the kubeconfig of another cluster whose context `envs/local.yaml` allows.
+//!
+//! They are ignored by a plain `cargo test`; `tests/run` runs them, one after the other. Those of `smoke` run
+//! in every run, those of `long` with `tests/run --all`.
+
+mod kubectl;
+mod long;
+mod shop;
+mod smoke;

@@ -1,0 +1,170 @@
+//! A shop in a namespace of its own, deployed by the program under test.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::kubectl::{Namespace, eventually, kubeconfig};
+
+/// One run of keyboss.
+pub struct Run {
+    pub code: Option<i32>,
+    pub events: Vec<Value>,
+    pub stderr: String,
+}
+
+impl Run {
+    /// The events of one kind.
+    pub fn of(&self, kind: &str) -> Vec<&Value> {
+        self.events.iter().filter(|event| event["event"] == kind).collect()
+    }
+
+    /// The only diagnosis.
+    pub fn diagnosis(&self) -> &Value {
+        let all = self.of("diagnosis");
+        assert_eq!(all.len(), 1, "{}", self.text());
+        all[0]
+    }
+
+    /// How one phase ended.
+    pub fn phase(&self, name: &str) -> &Value {
+        let finished = self.of("phase-finished");
+        finished.into_iter().find(|event| event["phase"] == name).unwrap_or_else(|| panic!("{name}: {}", self.text()))
+    }
+
+    /// The objects that were created or changed.
+    pub fn written(&self) -> Vec<&str> {
+        let applied = self.of("applied").into_iter();
+        applied.filter(|event| event["change"] != "unchanged").filter_map(|event| event["object"].as_str()).collect()
+    }
+
+    /// Everything it said.
+    pub fn text(&self) -> String {
+        let lines: Vec<String> = self.events.iter().map(Value::to_string).collect();
+        format!("exit {:?}\n{}\n{}", self.code, lines.join("\n"), self.stderr)
+    }
+
+    /// Fails the test unless it succeeded.
+    pub fn succeeded(self) -> Self {
+        assert_eq!(self.code, Some(0), "{}", self.text());
+        self
+    }
+}
+
+/// A shop.
+pub struct Shop {
+    pub namespace: Namespace,
+    arguments: Vec<String>,
+}
+
+impl Shop {
+    /// The environment `local` in this namespace, as small as it can be.
+    pub fn local(namespace: &str) -> Self {
+        let arguments = ["--local".to_owned(), format!("--set=namespace={namespace}")];
+        Self { namespace: Namespace(namespace.to_owned()), arguments: arguments.into() }
+    }
+
+    /// The shop that tests share: deployed once, and left as it was by each of them.
+    pub fn shared() -> Self {
+        let shop = Self::local("keyboss");
+        shop.deploy(&[]).succeeded();
+        shop
+    }
+
+    /// `keyboss deploy`, with more arguments.
+    pub fn deploy(&self, more: &[&str]) -> Run {
+        let output = Command::new(env!("CARGO_BIN_EXE_keyboss"))
+            .args(["deploy", "--output", "json", "--kubeconfig"])
+            .arg(kubeconfig())
+            .args(&self.arguments)
+            .args(more)
+            .env_remove("RUST_LOG")
+            .output()
+            .unwrap();
+        let lines = String::from_utf8(output.stdout).unwrap();
+        Run {
+            code: output.status.code(),
+            events: lines.lines().map(|line| serde_json::from_str(line).expect(line)).collect(),
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        }
+    }
+
+    /// Asks the shop's API, as any customer's browser, by way of a storefront's pod.
+    pub fn graphql(&self, query: &str) -> Option<Value> {
+        let address = self.namespace.get(&["service", "saleor-api"])["spec"]["clusterIP"].as_str().unwrap().to_owned();
+        let output = Command::new("curl")
+            .args(["-sS", "-m", "10", "-H", "Host: saleor-api", "-H", "Content-Type: application/json", "-d"])
+            .arg(serde_json::json!({ "query": query }).to_string())
+            .arg(format!("http://{address}:8000/graphql/"))
+            .output()
+            .unwrap();
+        let answer: Value = serde_json::from_slice(&output.stdout).ok()?;
+        answer.get("data").filter(|data| data.is_object()).cloned()
+    }
+
+    /// Creates a product by the API; its name.
+    pub fn create_product(&self, name: &str) {
+        let query = format!("mutation{{productCreate(input:{{name:\"{name}\"}}){{product{{name}}}}}}");
+        eventually(60, "the API takes a product", || self.graphql(&query));
+    }
+
+    /// Waits for a product to be in a pod's database.
+    pub fn product_arrives(&self, pod: &str, name: &str) {
+        let sql = format!("select count(*) from product_product where name = '{name}'");
+        eventually(60, &format!("product {name} in {pod}"), || {
+            self.namespace.query(pod, &sql).filter(|count| count == "1")
+        });
+    }
+
+    /// Every pod of a workload: its UID and its containers' restarts.
+    pub fn pods(&self) -> BTreeMap<String, (String, Vec<u64>)> {
+        let pods = self.namespace.items(&["pods"]).into_iter().filter(|pod| pod["status"]["phase"] != "Succeeded");
+        pods.map(|pod| {
+            let name = pod["metadata"]["name"].as_str().unwrap().to_owned();
+            let uid = pod["metadata"]["uid"].as_str().unwrap().to_owned();
+            let containers = pod["status"]["containerStatuses"].as_array().cloned().unwrap_or_default();
+            (name, (uid, containers.iter().map(|container| container["restartCount"].as_u64().unwrap()).collect()))
+        })
+        .collect()
+    }
+
+    /// Every managed object, less what moves by itself.
+    pub fn objects(&self) -> BTreeMap<String, Value> {
+        let kinds = "configmap,secret,service,serviceaccount,persistentvolumeclaim,deployment,statefulset,job,cronjob,\
+                     horizontalpodautoscaler,poddisruptionbudget,ingress,role,rolebinding";
+        let items = self.namespace.items(&[kinds, "-l", "app.kubernetes.io/managed-by=keyboss"]);
+        items
+            .into_iter()
+            .map(|mut item| {
+                let name = format!("{} {}", item["kind"].as_str().unwrap(), item["metadata"]["name"].as_str().unwrap());
+                let object = item.as_object_mut().unwrap();
+                object.remove("status");
+                let metadata = object["metadata"].as_object_mut().unwrap();
+                metadata.remove("resourceVersion");
+                metadata.remove("managedFields");
+                // Controllers write their own notes beside ours.
+                let notes = metadata.get_mut("annotations").and_then(Value::as_object_mut);
+                notes.map(|notes| notes.retain(|key, _| !key.starts_with("autoscaling.alpha.kubernetes.io/")));
+                (name, item)
+            })
+            .collect()
+    }
+
+    /// The names of the workloads whose pods are not those of before.
+    pub fn replaced(&self, before: &BTreeMap<String, (String, Vec<u64>)>) -> Vec<String> {
+        let now = self.pods();
+        let gone = before.keys().filter(|name| now.get(*name).map(|pod| &pod.0) != Some(&before[*name].0));
+        let mut workloads: Vec<String> = gone.map(|pod| workload(pod)).collect();
+        workloads.sort();
+        workloads.dedup();
+        workloads
+    }
+}
+
+/// "saleor-api" of "saleor-api-6d5f8c7b9-x2k4l", "postgres" of "postgres-0".
+fn workload(pod: &str) -> String {
+    let parts: Vec<&str> = pod.split('-').collect();
+    let suffixes = if parts.last().unwrap().parse::<u32>().is_ok() { 1 } else { 2 };
+    parts[..parts.len() - suffixes].join("-")
+}

@@ -1,0 +1,88 @@
+//! The main job: a first deploy, a second one that changes nothing, a changed value, a failure.
+
+use serde_json::Value;
+
+use crate::kubectl::eventually;
+use crate::shop::Shop;
+
+const PHASES: [&str; 7] = ["config", "stateful", "migration", "deployments", "availability", "backup", "monitoring"];
+
+#[test]
+#[ignore = "needs a cluster"]
+fn a_first_deploy_ends_with_a_shop_that_sells() {
+    let shop = Shop::local("keyboss");
+    shop.namespace.forget();
+    let run = shop.deploy(&[]).succeeded();
+    for phase in PHASES {
+        assert_eq!(run.phase(phase)["outcome"], "done", "{}", run.text());
+    }
+    let last = run.phase("servicemonitors");
+    assert_eq!(last["outcome"], "skipped", "{last}");
+    assert!(last["reason"].as_str().unwrap().contains("ServiceMonitor"), "{last}");
+
+    for pod in shop.namespace.items(&["pods"]) {
+        let ready = pod["status"]["conditions"].as_array().unwrap().iter().any(|condition| {
+            condition["type"] == "Ready" && (condition["status"] == "True" || condition["reason"] == "PodCompleted")
+        });
+        assert!(ready, "{} is not Ready", pod["metadata"]["name"]);
+    }
+    let products = shop.graphql("{products(first:1,channel:\"default-channel\"){totalCount}}").unwrap();
+    assert_eq!(products["products"]["totalCount"], 10);
+    shop.create_product("on both");
+    shop.product_arrives("postgres-0", "on both");
+    shop.product_arrives("postgres-1", "on both");
+
+    let record = eventually(60, "a replica follows the master", || {
+        shop.namespace.redis("redis-1", "info replication").filter(|text| text.contains("master_link_status:up"))
+    });
+    assert!(record.contains("role:slave"), "{record}");
+    let secret = shop.namespace.get(&["secret", "keyboss-secrets"]).to_string();
+    for value in serde_json::from_str::<Value>(&secret).unwrap()["data"].as_object().unwrap().values() {
+        assert!(!run.text().contains(value.as_str().unwrap()), "a secret was printed");
+    }
+}
+
+#[test]
+#[ignore = "needs a cluster"]
+fn a_second_deploy_changes_nothing() {
+    let shop = Shop::shared();
+    let (objects, pods) = (shop.objects(), shop.pods());
+    let run = shop.deploy(&[]).succeeded();
+    assert!(run.written().is_empty(), "{:?}", run.written());
+    assert!(run.of("deploy-finished")[0]["message"].as_str().unwrap().contains("nothing changed"), "{}", run.text());
+    assert_eq!(shop.pods(), pods);
+    let now = shop.objects();
+    assert_eq!(now.keys().collect::<Vec<_>>(), objects.keys().collect::<Vec<_>>());
+    for (name, object) in &objects {
+        assert_eq!(&now[name], object, "{name}");
+    }
+}
+
+#[test]
+#[ignore = "needs a cluster"]
+fn a_changed_value_restarts_exactly_its_readers() {
+    let shop = Shop::shared();
+    let before = shop.pods();
+    // ALLOWED_HOSTS, which everything of Saleor reads and nothing else.
+    shop.deploy(&["--set", "saleor.allowedHosts=[shop.example.com]"]).succeeded();
+    assert_eq!(shop.replaced(&before), ["celery-beat", "celery-worker", "saleor-api"]);
+    shop.deploy(&[]).succeeded();
+}
+
+#[test]
+#[ignore = "needs a cluster"]
+fn a_missing_image_fails_at_once_and_is_named() {
+    let shop = Shop::shared();
+    let run = shop.deploy(&["--set", "images.storefront.tag=missing"]);
+    assert_eq!(run.code, Some(1), "{}", run.text());
+    let phase = run.phase("deployments");
+    assert_eq!(phase["outcome"], "failed", "{phase}");
+    assert!(phase["seconds"].as_f64().unwrap() < 30.0, "{phase}");
+    let diagnosis = run.diagnosis();
+    assert_eq!(diagnosis["object"], "Deployment saleor-storefront");
+    assert_eq!(diagnosis["image"], "keyboss/storefront:missing");
+    assert!(diagnosis["pod"].as_str().unwrap().starts_with("saleor-storefront-"), "{diagnosis}");
+    assert!(diagnosis["reason"].as_str().unwrap().contains("ImagePull"), "{diagnosis}");
+    assert!(diagnosis["message"].as_str().unwrap().contains("not found"), "{diagnosis}");
+    shop.deploy(&[]).succeeded();
+}
