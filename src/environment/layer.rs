@@ -44,11 +44,12 @@ impl Layer {
         Ok(Self { name, value, lines })
     }
 
-    /// Reads one `path.to.key=value`; the value is typed as YAML.
+    /// Reads one `path.to.key=value`; the value is typed as YAML, but for one that `known` holds as a text: a
+    /// tag `3.10` is no number.
     ///
     /// # Errors
     /// When there is no `=`, a part of the path is empty, or the value is not YAML.
-    pub fn from_set(argument: &str) -> Result<Self> {
+    pub fn from_set(argument: &str, known: &Value) -> Result<Self> {
         let name = format!("--set {argument}");
         let (path, text) =
             argument.split_once('=').with_context(|| format!("{name}: is not of the form path.to.key=value"))?;
@@ -56,8 +57,9 @@ impl Layer {
             return Err(anyhow!("{name}: the path {path:?} has an empty part"));
         }
         let mut value = yaml_value(text).with_context(|| format!("{name}: the value is not valid YAML"))?;
-        if value.is_null() && !matches!(text.trim(), "null" | "~") {
-            value = Value::String(String::new());
+        let is_text = value_at(known, path).is_some_and(Value::is_string) && (value.is_number() || value.is_boolean());
+        if is_text || value.is_null() && !matches!(text.trim(), "null" | "~") {
+            value = Value::String(text.trim().to_owned());
         }
         for key in path.split('.').rev() {
             value = Value::Object(serde_json::Map::from_iter([(key.to_owned(), value)]));
@@ -74,8 +76,12 @@ impl Layer {
     }
 
     fn holds(&self, path: &str) -> bool {
-        path.split('.').try_fold(&self.value, |value, key| value.get(key)).is_some()
+        value_at(&self.value, path).is_some()
     }
+}
+
+fn value_at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('.').try_fold(value, |value, key| value.get(key))
 }
 
 /// The place of a value that the merged layers agree on: the last layer that sets it, or its nearest

@@ -43,10 +43,10 @@ impl Environment {
             check_exists(project, name)?;
             layers.push(Layer::from_file(project, name)?);
         }
-        for set in sets {
-            layers.push(Layer::from_set(set)?);
-        }
         let known = known::tree()?;
+        for set in sets {
+            layers.push(Layer::from_set(set, &known)?);
+        }
         for layer in &layers {
             known::check(&known, layer)?;
         }

@@ -36,6 +36,13 @@ fn later_layers_win() {
 }
 
 #[test]
+fn a_tag_is_a_text_however_it_looks() {
+    let environment = load(&[], "default", &["images.saleor.tag=3.10", "replicas.storefront=3"]).unwrap();
+    assert_eq!(environment.values.images["saleor"].tag, "3.10");
+    assert_eq!(environment.values.replicas.storefront, 3);
+}
+
+#[test]
 fn open_mappings_take_any_key() {
     let sets = ["monitoring.serviceMonitorLabels.release=prom", "extra.a.b=1", "storage.maxSize="];
     let environment = load(&[], "default", &sets).unwrap();
@@ -51,7 +58,7 @@ fn what_is_wrong_is_named_with_its_place_and_a_remedy() {
             &[],
             &["envs/x.yaml:2", "ingress.clas is not a known", "did you mean ingress.class?"],
         ),
-        ("", &["replica.storefront=2"], &["--set replica.storefront=2", "did you mean replicas.storefront"]),
+        ("", &["replica.storefront=2"], &["--set replica.storefront=2", "did you mean replicas?"]),
         ("", &["images.nginx.tag=1"], &["images.nginx is not a known"]),
         ("replicas:\n  storefront: many\n", &[], &["envs/x.yaml:2", "replicas.storefront", "invalid type"]),
         ("postgres: {storage: 5GB}\n", &[], &["envs/x.yaml:1", "postgres.storage", "5GB"]),

@@ -37,7 +37,10 @@ impl Observer for Script {
     }
 
     async fn changed(&self) {
-        let next = self.steps.get(*self.shown.borrow()).map(|(at, _)| *at);
+        let next = match self.is_complete() {
+            true => self.steps.get(*self.shown.borrow()).map(|(at, _)| *at),
+            false => Some(self.complete_at),
+        };
         match next {
             Some(at) => tokio::time::sleep_until(self.clock.at(at)).await,
             None => std::future::pending().await,

@@ -66,9 +66,9 @@ has_data() { [ ! -e $copying ] && [ -e /data/appendonlydir ] && compgen -G '/dat
 # Beside the server, which runs as a replica of the peer meanwhile: as such it hands nothing on to anybody.
 copy_from_peer() {
   local mine
-  until [ "$(ask localhost PING)" = PONG ]; do sleep 0.2; done
+  until [ "$(ask 127.0.0.1 PING)" = PONG ]; do sleep 0.2; done
   while :; do
-    mine=$(ask localhost INFO)
+    mine=$(ask 127.0.0.1 INFO)
     # The copy is on disk too once the log has been rewritten from it.
     if [ "$(field master_link_status "$mine")" = up ] && [ "$(field aof_rewrite_in_progress "$mine")" = 0 ] &&
       [ "$(field aof_rewrite_scheduled "$mine")" = 0 ] && [ "$(field aof_last_bgrewrite_status "$mine")" = ok ] &&
@@ -80,7 +80,7 @@ copy_from_peer() {
     [ "$(field role "$(ask "$peer" INFO replication)")" != slave ] || ask "$peer" REPLICAOF NO ONE >/dev/null
     sleep 0.5
   done
-  ask localhost REPLICAOF NO ONE >/dev/null
+  ask 127.0.0.1 REPLICAOF NO ONE >/dev/null
   until [ "$(field master_host "$(ask "$peer" INFO replication)")" = "$me" ]; do
     ask "$peer" REPLICAOF "$me" 6379 >/dev/null
     sleep 0.5
