@@ -6,6 +6,7 @@
 mod adjust;
 mod canonical;
 mod checksum;
+mod decode;
 mod initial;
 mod job_name;
 mod object;

@@ -10,8 +10,9 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudget,
     rbac::v1::{Role, RoleBinding},
 };
-use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+use super::decode::decode;
 
 /// Checks one rendered object. A custom resource (a group with a domain of its own) has no type here
 /// and is left to the server's schema.
@@ -58,16 +59,4 @@ pub fn check(object: &Value) -> Result<()> {
 fn is_custom(api_version: &str) -> bool {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
     group.contains('.') && !group.ends_with("k8s.io")
-}
-
-/// The unknown fields, or the first that does not decode.
-fn decode<T: DeserializeOwned>(object: &Value) -> Result<Vec<String>, String> {
-    let mut unknown = Vec::new();
-    let mut track = serde_path_to_error::Track::new();
-    let deserializer = serde_path_to_error::Deserializer::new(object, &mut track);
-    let decoded: Result<T, _> = serde_ignored::deserialize(deserializer, |path| unknown.push(path.to_string()));
-    match decoded {
-        Ok(_) => Ok(unknown),
-        Err(error) => Err(format!("{}: {error}", track.path())),
-    }
 }

@@ -7,10 +7,10 @@ use base64::engine::general_purpose::STANDARD;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::pipeline::{Diagnosis, Event};
+use crate::render::Phase;
 use crate::report::json::Json;
 use crate::report::plain::Plain;
 use crate::report::{RedactingWriter, Redactor};
-use crate::render::Phase;
 
 use super::{Paper, clock, show};
 

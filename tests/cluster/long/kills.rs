@@ -11,13 +11,8 @@ enum Death {
     Container,
 }
 
-const WAYS: [(&[usize], Death); 5] = [
-    (&[0], Death::Pod),
-    (&[1], Death::Pod),
-    (&[0], Death::Container),
-    (&[1], Death::Container),
-    (&[0, 1], Death::Pod),
-];
+const WAYS: [(&[usize], Death); 5] =
+    [(&[0], Death::Pod), (&[1], Death::Pod), (&[0], Death::Container), (&[1], Death::Container), (&[0, 1], Death::Pod)];
 
 fn kill(shop: &Shop, workload: &str, ordinals: &[usize], death: Death) {
     let pods: Vec<String> = ordinals.iter().map(|ordinal| format!("{workload}-{ordinal}")).collect();
@@ -36,7 +31,12 @@ fn kill(shop: &Shop, workload: &str, ordinals: &[usize], death: Death) {
 }
 
 /// Waits until what died is another one and Ready.
-fn returned(shop: &Shop, workload: &str, before: &std::collections::BTreeMap<String, (String, Vec<u64>)>, dead: &[usize]) {
+fn returned(
+    shop: &Shop,
+    workload: &str,
+    before: &std::collections::BTreeMap<String, (String, Vec<u64>)>,
+    dead: &[usize],
+) {
     eventually(180, &format!("{workload} {dead:?} returns"), || {
         let now = shop.pods();
         let another = dead.iter().all(|ordinal| {
