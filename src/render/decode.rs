@@ -129,7 +129,6 @@ mod tests {
                 Ok(vec!["spec.template.spec.containers[1].imag", "spec.strategy.rolling"]),
             ),
             (json!({"name": 1}), json!({}), Err("spec.template.spec.containers[1].name: invalid type")),
-            (json!({}), json!({}), Err("spec.template.spec.containers[1]: missing field `name`")),
             (json!({"name": "c"}), json!({"type": true}), Err("spec.strategy.type: invalid type")),
             (
                 json!({"name": "c", "ports": [{"containerPort": "x"}]}),

@@ -143,7 +143,9 @@ fn rights_are_never_cluster_wide_and_tokens_are_the_exception() {
 fn a_job_is_named_by_what_it_does() {
     let migration = |sets: &[&str]| {
         let plan = built_in("local", sets);
-        plan.phase(Phase::Migration).iter().find(|object| object.manifest_name == "migrate").unwrap().id.name.clone()
+        let mut objects = plan.phase(Phase::Migration).iter();
+        let job = objects.find(|object| object.id.kind == "Job" && object.manifest_name == "migrate");
+        job.unwrap().id.name.clone()
     };
     assert_eq!(migration(&[]), migration(&["replicas.storefront=3"]));
     assert_ne!(migration(&[]), migration(&["images.saleor.tag=3.23"]));
