@@ -40,8 +40,7 @@ fn assess(look: &mut Look, pod: &Pod) -> Option<Finding> {
 ///
 /// k8s:pkg/scheduler/schedule_one.go (`PodReasonUnschedulable`)
 fn unscheduled(look: &mut Look, pod: &Pod) -> Option<Finding> {
-    let scheduled = condition(pod, "PodScheduled");
-    if scheduled.is_some_and(|condition| condition.status == "True") {
+    if is_scheduled(pod) {
         return None;
     }
     let world = look.world;
@@ -54,7 +53,7 @@ fn unscheduled(look: &mut Look, pod: &Pod) -> Option<Finding> {
     if let Some(finding) = look::worst(volume) {
         return Some(finding);
     }
-    let condition = scheduled?;
+    let condition = condition(pod, "PodScheduled")?;
     if condition.reason.as_deref() != Some("Unschedulable") {
         return None;
     }
@@ -106,7 +105,9 @@ fn not_ready(world: &World, pod: &Pod) -> Finding {
             None => format!("pod {name} is not Ready"),
         });
     }
-    match world.latest_event(uid(pod), world::is_warning) {
+    // Events outlive what they tell of.
+    let is_over = |event| is_scheduled(pod) && world::reason(event) == "FailedScheduling";
+    match world.latest_event(uid(pod), |event| world::is_warning(event) && !is_over(event)) {
         Some(event) => Finding::Note(format!("pod {name} is starting: {}", world::words(event))),
         None => Finding::Note(format!("pod {name} is starting")),
     }
@@ -167,6 +168,10 @@ fn claims_of(pod: &Pod) -> Vec<&str> {
 fn condition<'a>(pod: &'a Pod, kind: &str) -> Option<&'a PodCondition> {
     let conditions = pod.status.as_ref()?.conditions.as_ref()?;
     conditions.iter().find(|condition| condition.type_ == kind)
+}
+
+fn is_scheduled(pod: &Pod) -> bool {
+    condition(pod, "PodScheduled").is_some_and(|condition| condition.status == "True")
 }
 
 /// `metadata.name`.
