@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, ListParams};
+use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use serde_json::Value;
 
 use super::{Cluster, Fault, call};
@@ -43,7 +43,7 @@ impl Live {
 
 impl Cluster {
     /// Reads the live objects of every kind among `ids`. Secrets are read one by one, by name: other
-    /// people's are none of our business. Cluster-scoped kinds are left out.
+    /// people's are none of our business. The Namespace is left out.
     ///
     /// # Errors
     /// When a kind cannot be read.
@@ -94,7 +94,8 @@ impl Cluster {
     /// # Errors
     /// When the API server does not answer.
     pub async fn namespace_object(&self) -> Result<Option<Option<Value>>, Fault> {
-        let api: Api<Namespace> = Api::all(self.client.clone());
+        let resource = ApiResource::erase::<Namespace>(&());
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
         match call(api.get(&self.namespace)).await {
             Ok(namespace) => Ok(Some(Some(to_value(&namespace)?))),
             Err(fault) if fault.is_not_found() => Ok(Some(None)),

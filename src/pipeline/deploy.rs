@@ -38,14 +38,11 @@ async fn check_left_out(prepared: &Prepared) -> Result<(), Refused> {
         if !object.namespaced() && !prepared.namespace_is_ours {
             continue;
         }
-        let live = match object.namespaced() {
-            true => prepared.live.get(&object.id).cloned(),
-            false => prepared.cluster.get(&object.id).await?,
-        };
+        let live = prepared.live.get(&object.id);
         let missing =
-            object.initial.iter().any(|field| live.as_ref().is_some_and(|live| live.pointer(&field.pointer).is_none()));
+            object.initial.iter().any(|field| live.is_some_and(|live| live.pointer(&field.pointer).is_none()));
         let is_done_job = object.id.kind == "Job" && live.is_some();
-        if !is_done_job && (missing || preconditions::would_differ(&prepared.cluster, object, live.as_ref()).await?) {
+        if !is_done_job && (missing || preconditions::would_differ(&prepared.cluster, object, live).await?) {
             reasons.push(format!(
                 "{} of phase {} {} is not as this deploy would apply it; deploy that phase first",
                 object.id,

@@ -100,12 +100,15 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
     let cluster = Cluster::new(client.clone(), &namespace, served);
     let mut skipped = unserved(&request.plan, &cluster, request.selection)?;
 
-    let (namespace_exists, namespace_is_ours) = namespace_state(&cluster).await?;
+    let home = namespace_state(&cluster).await?;
     check_rights(&request, &cluster, &mut skipped).await?;
 
     let mut ids: Vec<ObjectId> = request.plan.objects().map(|(_, object)| object.id.clone()).collect();
     ids.push(claims());
-    let live = if namespace_exists { cluster.live(&ids).await? } else { Live::default() };
+    let mut live = if home.exists { cluster.live(&ids).await? } else { Live::default() };
+    if let Some(object) = home.object.filter(|_| home.is_ours) {
+        live.insert("Namespace", &namespace, object);
+    }
     check_objects(&request, &live, &skipped)?;
 
     let Resolved { values, notices: about_secrets } = secrets::resolve(&mut request.plan, &live, &request.supplied)?;
@@ -118,8 +121,8 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
         live,
         server_version: version.git_version,
         skipped,
-        namespace_exists,
-        namespace_is_ours,
+        namespace_exists: home.exists,
+        namespace_is_ours: home.is_ours,
         secrets,
         notices,
     })
@@ -148,19 +151,26 @@ fn unserved(plan: &Plan, cluster: &Cluster, selection: Selection) -> Result<BTre
     if missing.is_empty() { Ok(skipped) } else { Err(Refused(missing)) }
 }
 
-/// Whether the namespace exists, and whether the Namespace object is ours to apply. A tenant's exists
-/// already; one that somebody else made is used as it is.
-async fn namespace_state(cluster: &Cluster) -> Result<(bool, bool), Refused> {
+/// The namespace that is deployed to. A tenant's exists already; one that somebody else made is used as it is.
+struct Home {
+    exists: bool,
+    /// The Namespace object is ours to apply.
+    is_ours: bool,
+    /// The Namespace object, where it exists and may be seen.
+    object: Option<Value>,
+}
+
+async fn namespace_state(cluster: &Cluster) -> Result<Home, Refused> {
     let name = cluster.namespace();
     match cluster.namespace_object().await? {
         Some(Some(live)) => {
             if live["status"]["phase"] == "Terminating" {
                 return Err(Refused::because(format!("namespace {name} is being deleted; wait until it is gone")));
             }
-            Ok((true, is_ours(&live)))
+            Ok(Home { exists: true, is_ours: is_ours(&live), object: Some(live) })
         }
         // Who may not even look at it is a tenant, and has one.
-        None => Ok((true, false)),
+        None => Ok(Home { exists: true, is_ours: false, object: None }),
         Some(None) => {
             let create = Access {
                 verb: "create".to_owned(),
@@ -169,7 +179,7 @@ async fn namespace_state(cluster: &Cluster) -> Result<(bool, bool), Refused> {
                 namespace: String::new(),
             };
             if denied(cluster.client(), vec![create]).await?.is_empty() {
-                Ok((false, true))
+                Ok(Home { exists: false, is_ours: true, object: None })
             } else {
                 Err(Refused::because(format!(
                     "namespace {name} does not exist and you may not create namespaces; ask the cluster's administrators for it"

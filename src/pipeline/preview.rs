@@ -100,14 +100,7 @@ async fn one_object(prepared: &Prepared, object: &Object) -> Result<Change, crat
     if !prepared.namespace_exists {
         return Ok(Change::Created);
     }
-    let namespace_object;
-    let live = if object.namespaced() {
-        prepared.live.get(&object.id)
-    } else {
-        namespace_object = prepared.cluster.get(&object.id).await?;
-        namespace_object.as_ref()
-    };
-    let Some(live) = live else {
+    let Some(live) = prepared.live.get(&object.id) else {
         prepared.cluster.apply(object, true).await?;
         return Ok(Change::Created);
     };

@@ -106,8 +106,11 @@ fn not_ready(world: &World, pod: &Pod) -> Finding {
         });
     }
     // Events outlive what they tell of.
-    let is_over = |event| is_scheduled(pod) && world::reason(event) == "FailedScheduling";
-    match world.latest_event(uid(pod), |event| world::is_warning(event) && !is_over(event)) {
+    let is_scheduled = is_scheduled(pod);
+    let trouble = world.latest_event(uid(pod), |event| {
+        world::is_warning(event) && !(is_scheduled && world::reason(event) == "FailedScheduling")
+    });
+    match trouble {
         Some(event) => Finding::Note(format!("pod {name} is starting: {}", world::words(event))),
         None => Finding::Note(format!("pod {name} is starting")),
     }

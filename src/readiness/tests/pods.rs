@@ -67,6 +67,21 @@ fn a_pod_that_waits_for_a_volume_answers_for_its_claim() {
 }
 
 #[test]
+fn what_kept_a_pod_from_a_node_is_over_once_it_has_one() {
+    let mut scene = Scene::rollout();
+    scene.put(unscheduled(json!({})));
+    scene.event("p-uid", 1, "FailedScheduling", "no room");
+    let waiting = json!([{"name": "api", "state": {"waiting": {"reason": "ContainerCreating"}}}]);
+    let conditions = json!([{"type": "PodScheduled", "status": "True"}]);
+    let mut pod = recorded("pod", json!({"status": {"phase": "Pending", "containerStatuses": null}}));
+    pod["status"]["conditions"] = conditions;
+    pod["status"]["containerStatuses"] = waiting;
+    scene.put(pod);
+    let why = scene.progress(0).why;
+    assert!(why.contains("is starting") && !why.contains("no room"), "{why}");
+}
+
+#[test]
 fn a_missing_volume_source_fails_after_30_seconds() {
     for message in [
         "MountVolume.SetUp failed for volume \"config\" : configmap \"nope\" not found",

@@ -2,18 +2,19 @@
 import asyncio
 import json
 
-from graphql import build_schema, graphql_sync
+from graphql import build_ast_schema, format_error, graphql as execute, parse
 
 from . import catalogue, settings
 
 settings.check(web=True)
 from .celeryconf import deliver  # noqa: E402  (says what is missing only after the check of the web process)
 
-SCHEMA = build_schema("""
+SCHEMA = build_ast_schema(parse("""
+    schema { query: Query mutation: Mutation }
     type Query {
       shop: Shop!
       products(first: Int, channel: String): ProductCountableConnection
-      "what the Celery worker did with deliverKey; null until then"
+      # what the Celery worker did with deliverKey; null until then
       delivery(order: String!): Delivery
     }
     type Mutation {
@@ -27,11 +28,12 @@ SCHEMA = build_schema("""
     type Product { id: ID! name: String! }
     type ProductCreate { product: Product errors: [String!]! }
     type DeliverKey { taskId: String! }
-""")
+"""))
 
 
-class Root:
-    shop = {"name": "KeyBoss"}
+class Resolvers:
+    def shop(self, info):
+        return {"name": "KeyBoss"}
 
     def products(self, info, first=None, channel=None):
         return {"totalCount": catalogue.count()}
@@ -47,19 +49,24 @@ class Root:
         return {"taskId": deliver.delay(order).id}
 
 
+for kind in (SCHEMA.get_query_type(), SCHEMA.get_mutation_type()):
+    for name, field in kind.fields.items():
+        field.resolver = getattr(Resolvers, name)
+
+
 def graphql(body):
     try:
         request = json.loads(body)
-        result = graphql_sync(SCHEMA, request["query"], Root(), variable_values=request.get("variables"))
+        result = execute(SCHEMA, request["query"], variables=request.get("variables"))
     except (ValueError, KeyError, TypeError) as error:
         return 400, {"errors": [{"message": f"not a GraphQL request: {error}"}]}
     answer = {"data": result.data}
     if result.errors:
-        answer["errors"] = [error.formatted for error in result.errors]
+        answer["errors"] = [format_error(error) for error in result.errors]
         for error in result.errors:
-            print("graphql:", error.message.strip(), flush=True)
+            print("graphql:", str(error).strip(), flush=True)
     # Saleor: 400 for a query that is wrong, 200 for one that failed
-    return (400 if result.errors and result.data is None and not result.errors[0].path else 200), answer
+    return (400 if result.errors and result.data is None and not getattr(result.errors[0], "path", None) else 200), answer
 
 
 async def application(scope, receive, send):
