@@ -55,8 +55,9 @@ impl Namespace {
 
     /// What `redis-cli` says in a pod, or nothing where it cannot be asked.
     pub fn redis(&self, pod: &str, command: &str) -> Option<String> {
-        let script = format!("redis-cli {command}");
-        let output = self.run(&["exec", pod, "-c", "redis", "--", "sh", "-c", &script]);
+        let mut arguments = vec!["exec", pod, "-c", "redis", "--", "redis-cli"];
+        arguments.extend(command.split(' '));
+        let output = self.run(&arguments);
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 

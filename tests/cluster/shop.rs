@@ -59,7 +59,7 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// The environment `local` in this namespace, as small as it can be.
+    /// The environment `local` in this namespace.
     pub fn local(namespace: &str) -> Self {
         let arguments = ["--local".to_owned(), format!("--set=namespace={namespace}")];
         Self { namespace: Namespace(namespace.to_owned()), arguments: arguments.into() }
@@ -90,7 +90,7 @@ impl Shop {
         }
     }
 
-    /// Asks the shop's API, as any customer's browser, by way of a storefront's pod.
+    /// Asks the shop's API by its Service; nothing where there is no answer.
     pub fn graphql(&self, query: &str) -> Option<Value> {
         let address = self.namespace.get(&["service", "saleor-api"])["spec"]["clusterIP"].as_str().unwrap().to_owned();
         let output = Command::new("curl")
@@ -103,7 +103,7 @@ impl Shop {
         answer.get("data").filter(|data| data.is_object()).cloned()
     }
 
-    /// Creates a product by the API; its name.
+    /// Creates a product by the API.
     pub fn create_product(&self, name: &str) {
         let query = format!("mutation{{productCreate(input:{{name:\"{name}\"}}){{product{{name}}}}}}");
         eventually(60, "the API takes a product", || self.graphql(&query));

@@ -17,7 +17,7 @@ case $1 in
     case $role in primary) expected=f ;; standby) expected=t ;; *) not "no role yet" ;; esac
     PGCONNECT_TIMEOUT=3 PGAPPNAME=probe
     export PGCONNECT_TIMEOUT PGAPPNAME
-    [ "$(timeout 4 psql -wXAtq -U postgres -d postgres -c 'SELECT pg_is_in_recovery()' 2>/dev/null)" = $expected ] ||
+    [ "$(timeout 4 psql -wXAtq -U postgres -d postgres -c 'SELECT pg_is_in_recovery()')" = $expected ] ||
       not "it does not answer as a $role yet"
     ;;
 esac

@@ -83,7 +83,6 @@ fn a_second_initial_path_leaves_the_first_alone() {
     replace(&manifest, "data:\n  POSTGRES_HOST", "data:\n  ADDED: one\n  POSTGRES_HOST");
     let arguments = ["--project", project.path().to_str().unwrap()];
     let data = || shop.namespace.get(&["configmap", "keyboss-config"])["data"].clone();
-    shop.namespace.say(&["patch", "configmap", "keyboss-config", "-p", r#"{"data":{"REDIS_MASTER":"redis-0.redis"}}"#]);
     shop.deploy(&arguments).succeeded();
     assert_eq!((&data()["ADDED"], &data()["POSTGRES_HOST"]), (&"one".into(), &"postgres-0.postgres".into()));
     // Whoever moves it owns it.
