@@ -132,8 +132,6 @@ fn duration(text: &str) -> Result<Duration, String> {
         Some((index, 'h')) => (&text[..index], 3600),
         _ => (text, 1),
     };
-    match number.parse::<u64>() {
-        Ok(number) if number > 0 => Ok(Duration::from_secs(number * unit)),
-        _ => Err(format!("{text:?} is not a time such as 90s, 15m or 1h")),
-    }
+    let seconds = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit)).filter(|seconds| *seconds > 0);
+    seconds.map(Duration::from_secs).ok_or_else(|| format!("{text:?} is not a time such as 90s, 15m or 1h"))
 }

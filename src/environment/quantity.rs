@@ -1,46 +1,76 @@
-//! Kubernetes storage quantities
-//! (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>).
+//! Kubernetes quantities (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>).
 
 use std::str::FromStr;
 
-/// A storage quantity, in bytes.
+/// How many digits after the point are kept: as many as Kubernetes keeps.
+const NANO_DIGITS: i32 = 9;
+
+/// A quantity ("1Gi", "1.5G", "500m", "1e9"), exact, in billionths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Quantity(pub u64);
+pub struct Quantity(i128);
 
 impl Quantity {
-    /// Whole mebibytes.
+    /// Whole mebibytes, of a number of bytes.
     pub fn mib(self) -> u64 {
-        self.0 >> 20
+        u64::try_from(self.0 / (1_000_000_000 << 20)).unwrap_or(0)
     }
 }
 
-/// The text is not a storage quantity.
+/// The text is not a quantity.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is not a storage quantity such as 1Gi or 500M")]
+#[error("{0:?} is not a quantity such as 1Gi or 500M")]
 pub struct NotAQuantity(String);
 
 impl FromStr for Quantity {
     type Err = NotAQuantity;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || NotAQuantity(text.to_owned());
-        let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-        let (number, suffix) = text.split_at(digits);
-        let number: f64 = number.parse().map_err(|_| wrong())?;
-        let unit: u64 = match suffix {
-            "" => 1,
-            "k" => 1000,
-            "M" => 1000_u64.pow(2),
-            "G" => 1000_u64.pow(3),
-            "T" => 1000_u64.pow(4),
-            "Ki" => 1 << 10,
-            "Mi" => 1 << 20,
-            "Gi" => 1 << 30,
-            "Ti" => 1 << 40,
-            _ => return Err(wrong()),
-        };
-        #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        Ok(Self((number * unit as f64) as u64))
+        billionths(text).map(Self).ok_or_else(|| NotAQuantity(text.to_owned()))
+    }
+}
+
+fn billionths(text: &str) -> Option<i128> {
+    let end = text.find(|c: char| !matches!(c, '0'..='9' | '.' | '+' | '-')).unwrap_or(text.len());
+    let (number, suffix) = text.split_at(end);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.trim_start_matches(['+', '-']).is_empty() && fraction.is_empty() {
+        return None;
+    }
+    let digits: i128 = format!("{whole}{fraction}").parse().ok()?;
+    let scale = i32::try_from(fraction.len()).ok()?;
+    let binary = match suffix {
+        "Ki" => 1,
+        "Mi" => 2,
+        "Gi" => 3,
+        "Ti" => 4,
+        "Pi" => 5,
+        "Ei" => 6,
+        _ => 0,
+    };
+    let power = match suffix {
+        _ if binary > 0 => 0,
+        "" => 0,
+        "n" => -9,
+        "u" => -6,
+        "m" => -3,
+        "k" => 3,
+        "M" => 6,
+        "G" => 9,
+        "T" => 12,
+        "P" => 15,
+        "E" => 18,
+        _ => suffix.strip_prefix(['e', 'E'])?.parse().ok()?,
+    };
+    let scaled = digits.checked_mul(1024_i128.checked_pow(binary)?)?;
+    shift(scaled, NANO_DIGITS.checked_add(power)?.checked_sub(scale)?)
+}
+
+/// `value` * 10^`power`, rounded down.
+fn shift(value: i128, power: i32) -> Option<i128> {
+    let factor = 10_i128.checked_pow(power.unsigned_abs())?;
+    match power {
+        0.. => value.checked_mul(factor),
+        _ => Some(value.div_euclid(factor)),
     }
 }
 
@@ -49,13 +79,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantities() {
-        for (text, bytes) in [("1Gi", 1 << 30), ("1.5Gi", 3 << 29), ("500M", 500_000_000), ("12", 12), ("64Ki", 65536)]
-        {
-            assert_eq!(text.parse(), Ok(Quantity(bytes)), "{text}");
+    fn reads_every_form() {
+        let billion = 1_000_000_000;
+        for (text, wanted) in [
+            ("1", billion),
+            ("0", 0),
+            ("1Ki", 1024 * billion),
+            ("1.5Gi", (3 << 29) * billion),
+            ("1Ei", (1 << 60) * billion),
+            ("500m", 500_000_000),
+            ("100n", 100),
+            ("1k", 1000 * billion),
+            ("1E", billion * billion * billion),
+            ("1e3", 1000 * billion),
+            ("12E-1", 1_200_000_000),
+            (".5", 500_000_000),
+            ("-1", -billion),
+        ] {
+            assert_eq!(text.parse(), Ok(Quantity(wanted)), "{text}");
         }
-        for text in ["", "Gi", "1Gb", "one", "-1Gi", "1 Gi"] {
-            assert!(text.parse::<Quantity>().is_err(), "{text}");
+    }
+
+    #[test]
+    fn refuses_what_is_no_quantity() {
+        for text in ["", "Gi", "1Gb", "1gi", "1 Gi", "1Gi2", "one", "1e", ".", "1e99", "--1"] {
+            assert_eq!(text.parse::<Quantity>(), Err(NotAQuantity(text.to_owned())));
+        }
+    }
+
+    #[test]
+    fn compares_across_forms() {
+        let quantity = |text: &str| text.parse::<Quantity>().unwrap();
+        assert!(quantity("1G") < quantity("1Gi"));
+        assert_eq!(quantity("1024Mi"), quantity("1Gi"));
+        assert!(quantity("2Gi") > quantity("1.9Gi"));
+    }
+
+    #[test]
+    fn counts_whole_mebibytes() {
+        for (text, mib) in [("1Gi", 1024), ("1.5Gi", 1536), ("1M", 0), ("64Ki", 0), ("-1Gi", 0)] {
+            assert_eq!(text.parse::<Quantity>().unwrap().mib(), mib, "{text}");
         }
     }
 }

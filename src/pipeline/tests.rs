@@ -19,12 +19,13 @@ struct Script {
     steps: Vec<(Duration, World)>,
     shown: RefCell<usize>,
     complete_at: Duration,
+    trouble: Option<&'static str>,
 }
 
 impl Script {
     fn new(clock: Clock, steps: Vec<(u64, World)>) -> Self {
         let steps = steps.into_iter().map(|(at, world)| (Duration::from_secs(at), world)).collect();
-        Self { clock, steps, shown: RefCell::new(0), complete_at: Duration::ZERO }
+        Self { clock, steps, shown: RefCell::new(0), complete_at: Duration::ZERO, trouble: None }
     }
 }
 
@@ -52,7 +53,7 @@ impl Observer for Script {
     }
 
     fn trouble(&self) -> Option<String> {
-        Some("connection refused".to_owned())
+        self.trouble.map(str::to_owned)
     }
 }
 
@@ -153,10 +154,17 @@ async fn a_deadline_names_what_is_not_ready_and_heartbeats_come_before_it() {
 
 #[tokio::test(start_paused = true)]
 async fn before_the_first_complete_list_absence_means_nothing() {
-    let steps = vec![(0, world("a", 2, false))];
-    let late = |clock| Script { complete_at: Duration::from_secs(5), ..Script::new(clock, steps) };
-    let (waited, took, told) = run(&["a"], late, 60).await;
-    assert_eq!(waited, Waited::Ready);
-    assert!(took >= Duration::from_secs(5), "{took:?}");
-    assert!(matches!(&told[0], Event::Waiting { why, .. } if why.contains("connection refused")), "{told:?}");
+    for (trouble, told_first) in [(None, "ready"), (Some("connection refused"), "waiting")] {
+        let steps = vec![(0, world("a", 2, false))];
+        let late = |clock| Script { complete_at: Duration::from_secs(5), trouble, ..Script::new(clock, steps) };
+        let (waited, took, told) = run(&["a"], late, 60).await;
+        assert_eq!(waited, Waited::Ready);
+        assert!(took >= Duration::from_secs(5), "{took:?}");
+        let first = match &told[0] {
+            Event::Waiting { why, .. } if why.contains("connection refused") => "waiting",
+            Event::Ready { .. } => "ready",
+            _ => "something else",
+        };
+        assert_eq!(first, told_first, "{told:?}");
+    }
 }

@@ -43,7 +43,10 @@ pub async fn wait(
     loop {
         let now = clock.elapsed();
         let answers = look(targets, observer, memory, now);
-        told.transitions(&answers, now);
+        // That the first list is not there yet is no news.
+        if observer.is_complete() || observer.trouble().is_some() {
+            told.transitions(&answers, now);
+        }
         if answers.iter().all(|(_, readiness)| *readiness == Readiness::Ready) {
             return Waited::Ready;
         }

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use serde_json::Value;
 
-use super::quantity;
+use crate::environment::Quantity;
 
 /// Why this object cannot be deployed, given what lives under its name (`live`) and what is to
 /// be applied to it (`desired`; `None`: only waited for). `None`: nothing is in the way.
@@ -91,7 +91,7 @@ fn other_class(subject: &str, live: &Value, desired: &Value) -> Option<String> {
 }
 
 fn compare(a: &str, b: &str) -> Option<Ordering> {
-    Some(quantity::parse(a)?.cmp(&quantity::parse(b)?))
+    Some(a.parse::<Quantity>().ok()?.cmp(&b.parse().ok()?))
 }
 
 fn size(claim: &Value) -> Option<&str> {

@@ -19,7 +19,6 @@ mod look;
 mod memory;
 mod outcome;
 mod pod;
-mod quantity;
 mod revision;
 mod service;
 mod stateful_set;

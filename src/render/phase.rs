@@ -4,11 +4,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use anyhow::bail;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// One phase of a deploy; the order is the pipeline's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// Namespace, ConfigMaps, Secrets.
     Config,
@@ -25,7 +24,6 @@ pub enum Phase {
     /// Prometheus, Grafana, Alertmanager, exporters.
     Monitoring,
     /// Registration with the cluster's own Prometheus operator.
-    #[serde(rename = "servicemonitors")]
     ServiceMonitors,
 }
 
@@ -87,6 +85,12 @@ impl Phase {
             Self::Availability => 180,
             Self::Stateful | Self::Migration | Self::Deployments | Self::Monitoring => 300,
         })
+    }
+}
+
+impl Serialize for Phase {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 

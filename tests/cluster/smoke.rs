@@ -1,4 +1,5 @@
-//! The main job: a first deploy, a second one that changes nothing, a changed value, a failure.
+//! The main job: a first deploy, a second one that changes nothing, a changed value, a failure. Tests run in the
+//! order of their names, so that the first deploy is not made twice.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -47,7 +48,7 @@ fn a_first_deploy_ends_with_a_shop_that_sells() {
 
 #[test]
 #[ignore = "needs a cluster"]
-fn a_second_deploy_changes_nothing() {
+fn second_deploy_changes_nothing() {
     let shop = Shop::shared();
     let (objects, pods) = (shop.objects(), shop.pods());
     let run = shop.deploy(&[]).succeeded();
@@ -63,7 +64,7 @@ fn a_second_deploy_changes_nothing() {
 
 #[test]
 #[ignore = "needs a cluster"]
-fn a_changed_value_restarts_exactly_its_readers() {
+fn changed_value_restarts_exactly_its_readers() {
     let shop = Shop::shared();
     let before = shop.pods();
     // ALLOWED_HOSTS, which everything of Saleor reads and nothing else.
@@ -74,7 +75,7 @@ fn a_changed_value_restarts_exactly_its_readers() {
 
 #[test]
 #[ignore = "needs a cluster"]
-fn a_missing_image_fails_at_once_and_is_named() {
+fn missing_image_fails_at_once_and_is_named() {
     let shop = Shop::shared();
     let run = shop.deploy(&["--set", "images.storefront.tag=missing"]);
     assert_eq!(run.code, Some(1), "{}", run.text());

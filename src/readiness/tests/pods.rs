@@ -149,6 +149,8 @@ fn running_without_being_ready_shows_the_probe() {
     scene.event("p-uid", 30, "Unhealthy", "Readiness probe failed:\n  HTTP 503");
     let why = scene.never_fails().why;
     assert!(why.ends_with("is not Ready: Readiness probe failed: HTTP 503"));
+    scene.event("p-uid", 40, "Unhealthy", "Startup probe failed: ");
+    assert!(scene.never_fails().why.ends_with("is not Ready: Startup probe failed"));
 }
 
 #[test]

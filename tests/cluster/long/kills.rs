@@ -11,8 +11,14 @@ enum Death {
     Container,
 }
 
-const WAYS: [(&[usize], Death); 5] =
-    [(&[0], Death::Pod), (&[1], Death::Pod), (&[0], Death::Container), (&[1], Death::Container), (&[0, 1], Death::Pod)];
+const WAYS: [(&[usize], Death); 6] = [
+    (&[0], Death::Pod),
+    (&[1], Death::Pod),
+    (&[0], Death::Container),
+    (&[1], Death::Container),
+    (&[0, 1], Death::Pod),
+    (&[0, 1], Death::Container),
+];
 
 fn kill(shop: &Shop, workload: &str, ordinals: &[usize], death: Death) {
     let pods: Vec<String> = ordinals.iter().map(|ordinal| format!("{workload}-{ordinal}")).collect();
