@@ -216,8 +216,9 @@ mod tests {
 
     #[test]
     fn what_would_lock_people_out_is_refused_without_a_value_in_the_words() {
+        type Pairs<'a> = &'a [(&'a str, &'a str)];
         let old = [("POSTGRES_PASSWORD", "old-password"), ("SECRET_KEY", "key")];
-        let table: &[(&[(&str, &str)], bool, &[(&str, &str)], &str)] = &[
+        let table: &[(Pairs, bool, Pairs, &str)] = &[
             (&old, true, &[("POSTGRES_PASSWORD", "new-password")], "lock the shop out"),
             (&[], true, &[], "the database lives on (PVC data-postgres-0)"),
             (&[("SECRET_KEY", "key")], true, &[], "KEYBOSS_SECRET_POSTGRES_PASSWORD"),

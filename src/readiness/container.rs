@@ -121,7 +121,7 @@ impl<'a> Container<'a> {
             return Some(self.note(&self.ending(end)));
         }
         if self.restarts >= grace::CRASH_LOOP_RESTARTS {
-            let failure = self.failure(Reason::CrashLoop, &self.ending(end));
+            let failure = self.failure(Reason::CrashLoop, self.ending(end));
             return Some(Finding::Failed(failure));
         }
         if let Some(finding) = self.start_error_before(look, end) {
@@ -132,7 +132,7 @@ impl<'a> Container<'a> {
 
     /// A crash loop in the making: the third restart decides, not time.
     fn shaky(&self, look: &mut Look, end: Option<&ContainerStateTerminated>) -> Finding {
-        let failure = self.failure(Reason::CrashLoop, &self.ending(end));
+        let failure = self.failure(Reason::CrashLoop, self.ending(end));
         let since =
             look.memory.trouble(look.target, &self.subject(), failure.reason.as_str(), &failure.message, look.now);
         Finding::Suspect(Suspicion { failure, since, fails_at: None })

@@ -58,7 +58,7 @@ fn print(path: &[Step]) -> String {
 /// Collects what was given and not taken. A null is no value.
 fn compare(given: &Value, taken: &Value, path: &[Step], unknown: &mut Vec<String>) {
     for step in steps(given) {
-        let path = [path, &[step.clone()]].concat();
+        let path = [path, std::slice::from_ref(&step)].concat();
         let (given, taken) = match &step {
             Step::Key(key) => (&given[key], taken.get(key)),
             Step::Index(index) => (&given[*index], taken.get(*index)),

@@ -144,8 +144,9 @@ impl Shop {
                 metadata.remove("resourceVersion");
                 metadata.remove("managedFields");
                 // Controllers write their own notes beside ours.
-                let notes = metadata.get_mut("annotations").and_then(Value::as_object_mut);
-                notes.map(|notes| notes.retain(|key, _| !key.starts_with("autoscaling.alpha.kubernetes.io/")));
+                if let Some(notes) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
+                    notes.retain(|key, _| !key.starts_with("autoscaling.alpha.kubernetes.io/"));
+                }
                 (name, item)
             })
             .collect()
