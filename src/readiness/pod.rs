@@ -101,11 +101,7 @@ fn not_ready(world: &World, pod: &Pod) -> Finding {
     if phase(pod) == "Running" {
         let probe = world.latest_event(uid(pod), |event| world::reason(event) == "Unhealthy");
         return Finding::Note(match probe {
-            Some(event) => {
-                // A probe that says nothing leaves the colon before it.
-                let said = world::message(event).trim_end_matches([':', ' ', '\n']);
-                one_line(&format!("pod {name} is not Ready: {said}"))
-            }
+            Some(event) => one_line(&format!("pod {name} is not Ready: {}", world::message(event))),
             None => format!("pod {name} is not Ready"),
         });
     }

@@ -89,9 +89,9 @@ pub(super) fn reason(event: &Event) -> &str {
     event.reason.as_deref().unwrap_or_default()
 }
 
-/// The event's message, or nothing.
+/// The event's message, or nothing. A probe that says nothing leaves a colon at its end, which is cut.
 pub(super) fn message(event: &Event) -> &str {
-    event.message.as_deref().unwrap_or_default()
+    event.message.as_deref().unwrap_or_default().trim_end_matches([':', ' ', '\n'])
 }
 
 /// A Warning, not a Normal event.

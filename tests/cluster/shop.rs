@@ -117,9 +117,11 @@ impl Shop {
         });
     }
 
-    /// Every pod of a workload: its UID and its containers' restarts.
+    /// Every pod of a workload that is to stay: its UID and its containers' restarts.
     pub fn pods(&self) -> BTreeMap<String, (String, Vec<u64>)> {
-        let pods = self.namespace.items(&["pods"]).into_iter().filter(|pod| pod["status"]["phase"] != "Succeeded");
+        let stays =
+            |pod: &Value| pod["status"]["phase"] != "Succeeded" && pod["metadata"]["deletionTimestamp"].is_null();
+        let pods = self.namespace.items(&["pods"]).into_iter().filter(stays);
         pods.map(|pod| {
             let name = pod["metadata"]["name"].as_str().unwrap().to_owned();
             let uid = pod["metadata"]["uid"].as_str().unwrap().to_owned();

@@ -316,7 +316,13 @@ tend_primary() {
 
 tend_standby() {
   local now
-  now=$(sql "SELECT pg_last_wal_replay_lsn(), (SELECT status FROM pg_stat_wal_receiver)") || now=starting
+  now=$(sql "SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn(), (SELECT status FROM pg_stat_wal_receiver)") || now=starting
+  if [[ $now == f* ]]; then
+    say "promoted as it ran, by somebody else"
+    role=primary settled='' progress=''
+    echo $role >"$run/role"
+    return 0
+  fi
   if [ -z "$settled" ] && [ "$now" != starting ]; then
     # Slots of a life as primary would hold back WAL for nobody.
     sql 'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE NOT active' >/dev/null || true
