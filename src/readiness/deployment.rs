@@ -1,6 +1,6 @@
 //! C1: Deployment.
 
-use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition};
+use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition, DeploymentStrategy};
 
 use super::grace;
 use super::identity::is_observed;
@@ -58,7 +58,17 @@ pub(super) fn assess(look: &mut Look) -> Readiness {
     if let Some(Finding::Failed(failure)) = pods {
         return Readiness::Failed(failure);
     }
-    look.in_progress(why, updated.min(available), wanted, creation.or(pods))
+    let stopping = stopping(look, spec.strategy.as_ref());
+    look.in_progress(why, updated.min(available), wanted, creation.or(pods).or(stopping))
+}
+
+/// What a rollout that makes no new pod before the old ones are gone waits for.
+///
+/// <https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#recreate-deployment>
+fn stopping(look: &Look, strategy: Option<&DeploymentStrategy>) -> Option<Finding> {
+    strategy.filter(|strategy| strategy.type_.as_deref() == Some("Recreate"))?;
+    let pod = revision::stopping(look.target, look.world)?;
+    Some(Finding::Note(format!("pod {} is still to stop", pod::name(pod))))
 }
 
 /// The deployment controller has given up.

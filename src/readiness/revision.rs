@@ -34,6 +34,13 @@ pub fn pods_of<'a>(target: &Target, world: &'a World) -> Vec<&'a Pod> {
     }
 }
 
+/// A pod of a Deployment, of whatever revision, that has been told to go and is still there.
+pub(super) fn stopping<'a>(target: &Target, world: &'a World) -> Option<&'a Pod> {
+    let sets = world.replica_sets.values().filter(|set| is_owned_by(&set.metadata, &target.write.uid));
+    let mut pods = sets.flat_map(|set| owned_by(world, set.metadata.uid.as_deref().unwrap_or_default()));
+    pods.find(|pod| pod.metadata.deletion_timestamp.is_some())
+}
+
 /// The pods whose controller is the object with this uid, by name.
 pub(super) fn owned_by<'a>(world: &'a World, uid: &str) -> impl Iterator<Item = &'a Pod> {
     world.pods.values().map(Arc::as_ref).filter(move |pod| is_owned_by(&pod.metadata, uid))

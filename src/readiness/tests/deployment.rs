@@ -47,6 +47,20 @@ fn says_which_count_is_missing() {
 }
 
 #[test]
+fn a_recreation_names_the_old_pod_that_it_waits_for() {
+    let status = json!({"updatedReplicas": 0, "availableReplicas": 0});
+    for (strategy, why) in [
+        ("Recreate", "0 of 2 replicas are updated; pod saleor-api-6b9f7c5d8-x2k is still to stop"),
+        ("RollingUpdate", "0 of 2 replicas are updated"),
+    ] {
+        let mut scene = deployment(json!({"spec": {"strategy": {"type": strategy}}, "status": status}));
+        scene.put(recorded("replica_set", json!({})));
+        scene.put(recorded("pod", json!({"metadata": {"deletionTimestamp": "2026-11-22T11:00:00Z"}})));
+        assert_eq!(scene.progress(0).why, why);
+    }
+}
+
+#[test]
 fn wants_the_live_number_of_replicas() {
     let mut scene = deployment(json!({}));
     assert_eq!(scene.look(0), Readiness::Ready);
