@@ -61,6 +61,14 @@ impl Namespace {
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
+    /// Creates an object.
+    pub fn create(&self, object: &Value) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("object.json");
+        std::fs::write(&file, object.to_string()).unwrap();
+        self.say(&["create", "-f", file.to_str().unwrap()]);
+    }
+
     pub fn forget(&self) {
         self.say(&["delete", "namespace", &self.0, "--ignore-not-found", "--wait", "--timeout=300s"]);
     }

@@ -6,5 +6,6 @@
 
 mod kubectl;
 mod long;
+mod project;
 mod shop;
 mod smoke;

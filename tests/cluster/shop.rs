@@ -29,8 +29,9 @@ impl Run {
 
     /// How one phase ended.
     pub fn phase(&self, name: &str) -> &Value {
-        let finished = self.of("phase-finished");
-        finished.into_iter().find(|event| event["phase"] == name).unwrap_or_else(|| panic!("{name}: {}", self.text()))
+        let finished = self.of("deploy-finished");
+        let phases = finished.iter().filter_map(|event| event["phases"].as_array()).flatten();
+        phases.into_iter().find(|phase| phase["phase"] == name).unwrap_or_else(|| panic!("{name}: {}", self.text()))
     }
 
     /// The objects that were created or changed.

@@ -228,6 +228,22 @@ fn every_kill_and_restart_ends_as_recorded() {
 
 #[test]
 #[ignore = "needs root, PostgreSQL and Redis: tests/run"]
+fn a_server_that_dies_as_it_is_asked_ends_its_container() {
+    let mut world = installed();
+    let signal = |world: &World, name: &str| {
+        let command = format!("kill -{name} $(head -1 /var/lib/postgresql/data/pgdata/postmaster.pid)");
+        world.exec(ONE, &["bash", "-c", &command]);
+    };
+    // It is asked every 5 s, and has 10 s to answer.
+    signal(&world, "STOP");
+    sleep(Duration::from_secs(7));
+    signal(&world, "KILL");
+    world.until_logged(ONE, "the server ended with code 137");
+    world.until("streaming", |world| streams(world, ZERO, ONE));
+}
+
+#[test]
+#[ignore = "needs root, PostgreSQL and Redis: tests/run"]
 fn the_record_moves_and_back() {
     let mut world = installed();
     // As the README has it: record, old primary, new primary. Nothing is lost.

@@ -257,7 +257,7 @@ lead() {
 sql() { timeout 10 psql -wXAtq -U postgres -d postgres -c "$1" 2>/dev/null; }
 
 serve() {
-  local code began=$SECONDS stopping_at='' nap ended
+  local code began=$SECONDS stopping_at='' nap
   role=$1 settled='' progress='' progress_at=$SECONDS
   echo "$role" >"$run/role"
   # Fast: connections end at once, and a standby that keeps up has everything before we go.
@@ -265,7 +265,8 @@ serve() {
   [ -z "$stopping" ] || exit 0
   postgres -D "$PGDATA" -c config_file="$config/postgresql.conf" &
   child=$!
-  while :; do
+  # Asked each time: a server that dies while we tend it is no longer waited for by `wait -n`.
+  while kill -0 "$child" 2>/dev/null; do
     if [ -z "$stopping" ]; then
       "tend_$role"
     else
@@ -279,10 +280,9 @@ serve() {
     fi
     if [ -n "$settled" ] && [ -z "$stopping" ]; then nap=5; else nap=0.5; fi
     sleep "$nap" &
-    ended=''
-    wait -n -p ended "$child" $! && code=0 || code=$?
-    [ "${ended:-}" != "$child" ] || break
+    wait -n "$child" $! 2>/dev/null || true
   done
+  wait "$child" && code=0 || code=$?
   say "the server ended with code $code after $((SECONDS - began)) s"
   [ -z "$stopping" ] || code=0
   exit "$code"

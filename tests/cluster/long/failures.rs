@@ -1,45 +1,15 @@
 //! What a deploy says and keeps when something of it cannot work.
 
-use std::fs;
-use std::path::Path;
-
+use crate::project;
 use crate::shop::Shop;
-
-/// A project of its own: the built-in one, to be changed.
-fn project() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for part in ["envs", "manifests"] {
-        copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join(part), &folder.path().join(part));
-    }
-    folder
-}
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy(&entry.path(), &target);
-        } else {
-            fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}
-
-/// Replaces a text that a file must hold.
-fn replace(file: &Path, old: &str, new: &str) {
-    let text = fs::read_to_string(file).unwrap();
-    assert!(text.contains(old), "{old:?} is not in {}", file.display());
-    fs::write(file, text.replace(old, new)).unwrap();
-}
 
 #[test]
 #[ignore = "needs a cluster"]
 fn a_crash_loop_fails_fast_with_the_end_of_the_log() {
     let shop = Shop::shared();
-    let project = project();
+    let project = project::copy();
     let crash = "command: [sh, -c, 'echo no such engine; exit 7']";
-    replace(
+    project::replace(
         &project.path().join("manifests/4-deployments/saleor-dashboard.yaml"),
         "imagePullPolicy: IfNotPresent",
         &format!("imagePullPolicy: IfNotPresent\n          {crash}"),
@@ -57,10 +27,10 @@ fn a_crash_loop_fails_fast_with_the_end_of_the_log() {
 #[ignore = "needs a cluster"]
 fn a_failed_migration_is_shown_and_run_again() {
     let shop = Shop::shared();
-    let project = project();
+    let project = project::copy();
     let manifest = project.path().join("manifests/3-migration/migrate.yaml");
     let command = "command: [python3, manage.py, migrate, --no-input]";
-    replace(&manifest, command, "command: [sh, -c, 'echo column exists; exit 1']");
+    project::replace(&manifest, command, "command: [sh, -c, 'echo column exists; exit 1']");
     let arguments = ["--project", project.path().to_str().unwrap()];
     let run = shop.deploy(&arguments);
     assert_eq!(run.code, Some(1), "{}", run.text());
@@ -71,25 +41,6 @@ fn a_failed_migration_is_shown_and_run_again() {
     assert_eq!(again.code, Some(1), "{}", again.text());
     assert!(again.written().iter().any(|object| object.starts_with("Job migrate-")), "{}", again.text());
     shop.deploy(&[]).succeeded();
-}
-
-#[test]
-#[ignore = "needs a cluster"]
-fn a_second_initial_path_leaves_the_first_alone() {
-    let shop = Shop::shared();
-    let project = project();
-    let manifest = project.path().join("manifests/1-config/config.yaml");
-    replace(&manifest, "/data/REDIS_MASTER", "/data/REDIS_MASTER, /data/ADDED");
-    replace(&manifest, "data:\n  POSTGRES_HOST", "data:\n  ADDED: one\n  POSTGRES_HOST");
-    let arguments = ["--project", project.path().to_str().unwrap()];
-    let data = || shop.namespace.get(&["configmap", "keyboss-config"])["data"].clone();
-    shop.deploy(&arguments).succeeded();
-    assert_eq!((&data()["ADDED"], &data()["POSTGRES_HOST"]), (&"one".into(), &"postgres-0.postgres".into()));
-    // Whoever moves it owns it.
-    shop.namespace.say(&["patch", "configmap", "keyboss-config", "-p", r#"{"data":{"ADDED":"two"}}"#]);
-    shop.deploy(&arguments).succeeded();
-    assert_eq!((&data()["ADDED"], &data()["POSTGRES_HOST"]), (&"two".into(), &"postgres-0.postgres".into()));
-    shop.namespace.say(&["patch", "configmap", "keyboss-config", "-p", r#"{"data":{"ADDED":null}}"#]);
 }
 
 #[test]

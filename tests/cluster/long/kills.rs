@@ -28,10 +28,14 @@ fn kill(shop: &Shop, workload: &str, ordinals: &[usize], death: Death) {
             arguments.extend(pods.iter().map(String::as_str));
             shop.namespace.say(&arguments);
         }
-        // PostgreSQL's immediate shutdown: no checkpoint, as after a crash. Redis has only its orderly one.
+        // PostgreSQL's server crashes, and its container ends with it. Redis is process 1, which only an orderly
+        // signal reaches.
         Death::Container => pods.iter().for_each(|pod| {
-            let signal = if workload == "postgres" { "QUIT" } else { "TERM" };
-            shop.namespace.run(&["exec", pod, "-c", workload, "--", "bash", "-c", &format!("kill -{signal} 1")]);
+            let command = match workload {
+                "postgres" => "kill -KILL $(head -1 /var/lib/postgresql/data/pgdata/postmaster.pid)",
+                _ => "kill -TERM 1",
+            };
+            shop.namespace.run(&["exec", pod, "-c", workload, "--", "bash", "-c", command]);
         }),
     }
 }
