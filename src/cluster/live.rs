@@ -83,10 +83,17 @@ impl Cluster {
         }
     }
 
+    /// The objects of a kind. The server leaves kind and version out of a list's items, so they are put in here.
     async fn list(&self, id: &ObjectId) -> Result<Vec<(String, Value)>, Fault> {
-        let Some((api, _)) = self.api(id) else { return Ok(Vec::new()) };
+        let Some((api, resource)) = self.api(id) else { return Ok(Vec::new()) };
         let list = call(api.list(&ListParams::default())).await?;
-        list.items.iter().map(|object| Ok((id.kind.clone(), to_value(object)?))).collect()
+        let whole = |object| {
+            let mut value = to_value(object)?;
+            value["kind"] = Value::from(resource.kind.as_str());
+            value["apiVersion"] = Value::from(resource.api_version.as_str());
+            Ok((id.kind.clone(), value))
+        };
+        list.items.iter().map(whole).collect()
     }
 
     /// Whether the namespace exists; None where the user may not know.

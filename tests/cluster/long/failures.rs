@@ -29,18 +29,44 @@ fn a_failed_migration_is_shown_and_run_again() {
     let shop = Shop::shared();
     let project = project::copy();
     let manifest = project.path().join("manifests/3-migration/migrate.yaml");
+    // Another Job than that of the last time this test ran.
+    let words = format!("column {} exists", std::process::id());
     let command = "command: [python3, manage.py, migrate, --no-input]";
-    project::replace(&manifest, command, "command: [sh, -c, 'echo column exists; exit 1']");
+    project::replace(&manifest, command, &format!("command: [sh, -c, 'echo {words}; exit 1']"));
     let arguments = ["--project", project.path().to_str().unwrap()];
     let run = shop.deploy(&arguments);
     assert_eq!(run.code, Some(1), "{}", run.text());
     assert_eq!(run.phase("migration")["outcome"], "failed", "{}", run.text());
     assert_eq!(run.phase("deployments")["outcome"], "not-reached", "{}", run.text());
-    assert_eq!(run.diagnosis()["log"], serde_json::json!(["column exists"]));
+    assert_eq!(run.diagnosis()["log"], serde_json::json!([words]));
     let again = shop.deploy(&arguments);
     assert_eq!(again.code, Some(1), "{}", again.text());
+    // That of the last deploy, then its own.
+    let logs: Vec<&serde_json::Value> = again.of("diagnosis").into_iter().map(|diagnosis| &diagnosis["log"]).collect();
+    assert_eq!(logs, [&serde_json::json!([words]); 2], "{}", again.text());
     assert!(again.written().iter().any(|object| object.starts_with("Job migrate-")), "{}", again.text());
     shop.deploy(&[]).succeeded();
+}
+
+#[test]
+#[ignore = "needs a cluster"]
+fn what_no_apply_can_roll_out_is_refused_before_anything_is_written() {
+    let shop = Shop::shared();
+    let refused = |arguments: &[&str], words: &[&str]| {
+        let run = shop.deploy(arguments);
+        assert_eq!(run.code, Some(2), "{}", run.text());
+        assert!(run.events.is_empty(), "{}", run.text());
+        words.iter().for_each(|words| assert!(run.stderr.contains(words), "{words:?}: {}", run.stderr));
+    };
+    shop.namespace.say(&["rollout", "pause", "deployment/saleor-dashboard"]);
+    refused(&[], &["Deployment saleor-dashboard", "is paused", "kubectl rollout resume"]);
+    shop.namespace.say(&["rollout", "resume", "deployment/saleor-dashboard"]);
+    refused(
+        &["--set", "postgres.storage=100Mi", "--set", "backup.storage=100Mi"],
+        &["StatefulSet postgres", "PersistentVolumeClaim postgres-backup", "a volume cannot shrink"],
+    );
+    refused(&["--set", "storage.class=longhorn"], &["asks for storage class longhorn and has local-path"]);
+    assert!(shop.deploy(&[]).succeeded().written().is_empty());
 }
 
 #[test]
