@@ -8,7 +8,7 @@ use super::common::rendered;
 use super::supplied::supplied;
 use crate::cli::DeployArgs;
 use crate::cluster::{choose, connect};
-use crate::pipeline::{Event, Events, Refused, Request, Selection, deploy, prepare, preview};
+use crate::pipeline::{Event, Events, Request, Selection, deploy, prepare, preview};
 use crate::render::Phase;
 use crate::report::{self, Redactor};
 
@@ -48,12 +48,11 @@ pub async fn run(arguments: DeployArgs, redactor: Redactor) -> Result<ExitCode> 
         dry_run: arguments.dry_run,
     });
     prepared.notices.iter().for_each(|notice| events.notice(None, notice));
-    let succeeded = if arguments.dry_run {
-        Ok::<bool, Refused>(preview(&prepared, &events).await)
-    } else {
-        deploy(prepared, arguments.timeout, &events).await
+    let succeeded = match arguments.dry_run {
+        true => preview(&prepared, &events).await,
+        false => deploy(prepared, arguments.timeout, &events).await,
     };
     drop(events);
     reporter.await?;
-    Ok(if succeeded? { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+    Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }

@@ -4,20 +4,15 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::apply::{Done, apply_all};
+use super::seen;
 use super::wait::{Waited, wait};
-use super::{Change, Clock, Diagnosis, Event, Events, Outcome, PhaseSummary, Prepared, Refused};
-use super::{preconditions, seen};
+use super::{Change, Clock, Diagnosis, Event, Events, Outcome, PhaseSummary, Prepared};
 use crate::cluster::{Watch, evidence};
 use crate::readiness::{Failure, Memory, Readiness, Target, World, assess, hpa_warning};
 use crate::render::{Object, Phase};
 
 /// Deploys what was prepared; the answer is whether every phase succeeded.
-///
-/// # Errors
-/// When phases were left out whose objects are not as this deploy would apply them; nothing has been
-/// written then.
-pub async fn deploy(prepared: Prepared, timeout: Duration, events: &Events) -> Result<bool, Refused> {
-    check_left_out(&prepared).await?;
+pub async fn deploy(prepared: Prepared, timeout: Duration, events: &Events) -> bool {
     let mut deploy = Deploy {
         prepared,
         events,
@@ -27,31 +22,7 @@ pub async fn deploy(prepared: Prepared, timeout: Duration, events: &Events) -> R
         memory: Memory::default(),
         autoscalers: BTreeMap::new(),
     };
-    Ok(deploy.run().await)
-}
-
-/// Objects of earlier phases that do not run have to be there already, exactly as they would be applied.
-async fn check_left_out(prepared: &Prepared) -> Result<(), Refused> {
-    let selection = prepared.request.selection;
-    let mut reasons = Vec::new();
-    for (phase, object) in prepared.request.plan.objects().filter(|(phase, _)| selection.relies_on(*phase)) {
-        if !object.namespaced() && !prepared.namespace_is_ours {
-            continue;
-        }
-        let live = prepared.live.get(&object.id);
-        let missing =
-            object.initial.iter().any(|field| live.is_some_and(|live| live.pointer(&field.pointer).is_none()));
-        let is_done_job = object.id.kind == "Job" && live.is_some();
-        if !is_done_job && (missing || preconditions::would_differ(&prepared.cluster, object, live).await?) {
-            reasons.push(format!(
-                "{} of phase {} {} is not as this deploy would apply it; deploy that phase first",
-                object.id,
-                phase.number(),
-                phase.name()
-            ));
-        }
-    }
-    if reasons.is_empty() { Ok(()) } else { Err(Refused(reasons)) }
+    deploy.run().await
 }
 
 struct Deploy<'a> {

@@ -7,6 +7,7 @@ mod clock;
 mod deploy;
 mod events;
 mod generate;
+mod left_out;
 mod observer;
 mod preconditions;
 mod preview;

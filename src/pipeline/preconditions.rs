@@ -6,7 +6,7 @@ use glob_match::glob_match;
 use serde_json::Value;
 
 use super::secrets::{self, Resolved};
-use super::{Refused, Selection, rights};
+use super::{Refused, Selection, left_out, rights};
 use crate::cluster::{self, Access, Cluster, Connection, ContextChoice, Live, call, denied, serve};
 use crate::environment::Environment;
 use crate::readiness::blocked;
@@ -115,7 +115,7 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
     notices.extend(about_secrets);
     stamp(&mut request.plan, &values);
     let secrets = values.into_values().flat_map(BTreeMap::into_values).collect();
-    Ok(Prepared {
+    let prepared = Prepared {
         request,
         cluster,
         live,
@@ -125,7 +125,9 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
         namespace_is_ours: home.is_ours,
         secrets,
         notices,
-    })
+    };
+    left_out::check(&prepared).await?;
+    Ok(prepared)
 }
 
 /// StatefulSets' claims are looked at as well: they say whether a database lives.

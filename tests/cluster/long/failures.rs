@@ -65,8 +65,14 @@ fn what_no_apply_can_roll_out_is_refused_before_anything_is_written() {
         &["--set", "postgres.storage=100Mi", "--set", "backup.storage=100Mi"],
         &["StatefulSet postgres", "PersistentVolumeClaim postgres-backup", "a volume cannot shrink"],
     );
+    let hosts = "saleor.allowedHosts=[elsewhere.example.com]";
+    refused(
+        &["--from", "deployments", "--set", hosts],
+        &["ConfigMap keyboss-config of phase 1 config is not as this deploy would apply it"],
+    );
     refused(&["--set", "storage.class=longhorn"], &["asks for storage class longhorn and has local-path"]);
     assert!(shop.deploy(&[]).succeeded().written().is_empty());
+    assert!(shop.deploy(&["--only", "7"]).succeeded().written().is_empty());
 }
 
 #[test]
