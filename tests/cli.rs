@@ -93,6 +93,9 @@ fn a_missing_kubeconfig_and_an_unreachable_cluster_are_clear() {
     refused(&keyboss(nowhere.path(), &["deploy", "--local"]), &["kubeconfig"]);
     let folder = folder("k3d-x", "keyboss");
     refused(&keyboss(folder.path(), &["deploy", "--local"]), &["k3d-x", "127.0.0.1:1", "cannot be reached"]);
+    let logged = keyboss(folder.path(), &["deploy", "--local", "-v"]);
+    refused(&logged, &["connecting", "k3d-x", "cannot be reached"]);
+    assert!(!logged.stderr.contains(&0x1b), "colours without a terminal: {logged:?}");
 }
 
 #[test]

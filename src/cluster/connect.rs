@@ -82,6 +82,7 @@ pub async fn connect(target: &Target) -> Result<Connection> {
     config.default_retry = false;
     let retry = RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(3), 6, true)?;
     let server = config.cluster_url.to_string();
+    tracing::info!(context = target.context, server, "connecting");
     let requests = Arc::new(AtomicU64::new(0));
     let counter = Arc::clone(&requests);
     let client = ClientBuilder::try_from(config)?

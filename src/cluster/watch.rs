@@ -140,8 +140,12 @@ where
                 place(&mut lock(&shared.world)).remove(&name(&object));
                 shared.changed.notify_one();
             }
-            Err(error) if watching_is_denied(&error) => break,
+            Err(error) if watching_is_denied(&error) => {
+                tracing::info!(kind = %K::kind(&()), "may not be watched; asking every {} s", POLL.as_secs());
+                break;
+            }
             Err(error) => {
+                tracing::info!(kind = %K::kind(&()), %error, "the watch broke off; it begins again");
                 *lock(&shared.trouble) = Some(error.to_string());
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(BACKOFF.1);

@@ -127,6 +127,7 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
         notices,
     };
     left_out::check(&prepared).await?;
+    tracing::info!(objects = prepared.request.plan.objects().count(), "nothing stands in the way");
     Ok(prepared)
 }
 

@@ -17,7 +17,11 @@ pub fn log_to_stderr(verbose: u8, redactor: Redactor) {
         _ => "keyboss=debug,kube=debug,info",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(RedactingWriter::new(redactor)).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(console::colors_enabled_stderr())
+        .with_writer(RedactingWriter::new(redactor))
+        .init();
 }
 
 /// Says why the command ended, on stderr, if anybody listens.
