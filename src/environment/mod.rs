@@ -58,7 +58,8 @@ impl Environment {
         let values: Values = serde_path_to_error::deserialize(&merged).map_err(|error| {
             let path = error.path().to_string();
             let place = layer::place_of(&layers, &path);
-            anyhow::anyhow!("{place}: {path}: {}", error.inner())
+            let remedy = if is_text_unquoted(&layers[0].value, &merged, &path) { "; put it in quotes" } else { "" };
+            anyhow::anyhow!("{place}: {path}: {}{remedy}", error.inner())
         })?;
         if let Err(fault) = validate::validate(&values) {
             let place = layer::place_of(&layers, &fault.path);
@@ -66,6 +67,13 @@ impl Environment {
         }
         Ok(Self { name: name.to_owned(), values, context: merged })
     }
+}
+
+/// Whether the default is a text and the value is one that YAML takes for something else (`tag: 3.10`).
+fn is_text_unquoted(defaults: &Value, values: &Value, path: &str) -> bool {
+    let pointer = format!("/{}", path.replace('.', "/"));
+    let is_scalar = |value: &Value| value.is_number() || value.is_boolean();
+    defaults.pointer(&pointer).is_some_and(Value::is_string) && values.pointer(&pointer).is_some_and(is_scalar)
 }
 
 /// Mappings are merged key by key; anything else is replaced. An open mapping (one that is empty in

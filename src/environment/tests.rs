@@ -61,6 +61,7 @@ fn what_is_wrong_is_named_with_its_place_and_a_remedy() {
         ("", &["replica.storefront=2"], &["--set replica.storefront=2", "did you mean replicas?"]),
         ("", &["images.nginx.tag=1"], &["images.nginx is not a known"]),
         ("replicas:\n  storefront: many\n", &[], &["envs/x.yaml:2", "replicas.storefront", "invalid type"]),
+        ("images: {redis: {tag: 3.10}}\n", &[], &["envs/x.yaml:1", "images.redis.tag", "put it in quotes"]),
         ("postgres: {storage: 5GB}\n", &[], &["envs/x.yaml:1", "postgres.storage", "5GB"]),
         ("", &["publicUrl=keyboss.deti"], &["--set publicUrl", "not a URL"]),
         ("", &["publicUrl=http://a/b"], &["has a path"]),
