@@ -98,6 +98,21 @@ fn every_kill_and_restart_keeps_master_and_keys() {
 
 #[test]
 #[ignore = "needs root, PostgreSQL and Redis: tests/run"]
+fn a_replica_stops_while_it_writes_its_first_log() {
+    let mut world = installed(&["redis"]);
+    // A minute for each key.
+    assert_eq!(redis(&world, ONE, "config set rdb-key-save-delay 60000000"), "OK");
+    redis(&world, ONE, "replicaof no one");
+    assert_eq!(redis(&world, ONE, "replicaof redis-0.redis 6379"), "OK");
+    world.until("the first log is written", |world| info(world, ONE, "aof_rewrite_in_progress") == "1");
+    world.delete(&[ONE]);
+    world.start(&[ONE]);
+    world.until("in sync", |world| in_sync(world, ZERO, ONE));
+    assert_eq!(redis(&world, ONE, "get key-1"), "sold");
+}
+
+#[test]
+#[ignore = "needs root, PostgreSQL and Redis: tests/run"]
 fn an_emptied_master_gets_its_keys_back_from_the_replica() {
     let mut world = installed(&["redis", "redis-sentinel"]);
     world.start(&SENTINELS);
