@@ -8,5 +8,6 @@ pub mod commands;
 pub mod environment;
 pub mod pipeline;
 pub mod readiness;
+pub mod rehearsal;
 pub mod render;
 pub mod report;

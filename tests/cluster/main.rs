@@ -2,8 +2,9 @@
 //! the kubeconfig of another cluster whose context `envs/local.yaml` allows.
 //!
 //! They are ignored by a plain `cargo test`; `tests/run` runs them, one after the other. Those of `smoke` run
-//! in every run, those of `long` with `tests/run --all`.
+//! in every run, those of `long` and `conformance` with `tests/run --all`.
 
+mod conformance;
 mod kubectl;
 mod long;
 mod project;
