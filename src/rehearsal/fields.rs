@@ -109,14 +109,18 @@ impl Fields {
             into.push(path.clone());
         }
         for (key, inner) in &self.inner {
-            let (kind, rest) = key.split_at(2);
-            let step = match kind {
-                "f:" => format!(".{rest}"),
-                "v:" => format!("[={rest}]"),
-                _ => format!("[{}]", by_keys(rest)),
-            };
-            inner.collect(format!("{path}{step}"), into);
+            inner.collect(format!("{path}{}", step(key)), into);
         }
+    }
+}
+
+/// A path element as the server prints it: `.image`, `[name="a"]`, `[="a"]`.
+pub fn step(element: &str) -> String {
+    let (kind, rest) = element.split_at(2);
+    match kind {
+        "f:" => format!(".{rest}"),
+        "v:" => format!("[={rest}]"),
+        _ => format!("[{}]", by_keys(rest)),
     }
 }
 

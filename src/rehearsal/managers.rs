@@ -36,8 +36,7 @@ pub struct Write<'a> {
 /// Why an apply was refused.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Other managers own fields with other values: the manager, when it is not an applier its version and time in
-    /// the server's words, and the fields.
+    /// Other managers own fields with other values: the manager in the server's words, and the fields.
     Conflict(Vec<(String, Vec<String>)>),
     /// An item of a keyed list lacks a key.
     MissingKey(MissingKey),
@@ -80,7 +79,7 @@ impl Entry {
     fn title(&self) -> String {
         match self.operation.as_str() {
             "Apply" => format!("{:?}", self.manager),
-            _ => format!("{:?} using {} at {}", self.manager, self.api_version, self.time),
+            _ => format!("{:?} using {}", self.manager, self.api_version),
         }
     }
 }

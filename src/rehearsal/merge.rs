@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-use super::fields::Fields;
+use super::fields::{self, Fields};
 use super::schema::{Schema, Type};
 
 /// How one state of an object differs from another.
@@ -23,8 +23,21 @@ pub struct Difference {
 
 /// An item of a list without one of the fields by which items are told apart.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("associative list with keys has an element that omits key field {0:?}")]
-pub struct MissingKey(pub String);
+#[error(
+    "{path}: element {index}: associative list with keys has an element that omits key field {key:?} (and doesn't have default value)"
+)]
+pub struct MissingKey {
+    path: String,
+    index: usize,
+    key: String,
+}
+
+impl MissingKey {
+    fn inside(mut self, element: &str) -> Self {
+        self.path.insert_str(0, &fields::step(element));
+        self
+    }
+}
 
 /// The fields that an applied configuration names. An empty structure or map names none.
 ///
@@ -37,19 +50,22 @@ pub fn fields_of(schema: &Schema, of: &Type, value: &Value) -> Result<Fields, Mi
             for (key, value) in map {
                 let element = format!("f:{key}");
                 let (inner_type, is_named) = schema.element(of, &element);
-                let mut inner = fields_of(schema, inner_type, value)?;
+                let mut inner = fields_of(schema, inner_type, value).map_err(|missing| missing.inside(&element))?;
                 inner.own |= !is_named;
                 fields.inner.insert(element, inner);
             }
         }
         (Type::List(..) | Type::Set, Value::Array(items)) => {
-            for item in items {
+            for (index, item) in items.iter().enumerate() {
+                let element = identify(of, item).map_err(|key| MissingKey { path: String::new(), index, key })?;
                 let mut inner = match of {
-                    Type::List(inner, _) => fields_of(schema, inner, item)?,
+                    Type::List(inner, _) => {
+                        fields_of(schema, inner, item).map_err(|missing| missing.inside(&element))?
+                    }
                     _ => Fields::default(),
                 };
                 inner.own = true;
-                fields.inner.insert(identify(of, item)?, inner);
+                fields.inner.insert(element, inner);
             }
         }
         _ => return Ok(Fields::leaf()),
@@ -58,14 +74,14 @@ pub fn fields_of(schema: &Schema, of: &Type, value: &Value) -> Result<Fields, Mi
     Ok(fields)
 }
 
-/// The path element of a list's item.
-fn identify(of: &Type, item: &Value) -> Result<String, MissingKey> {
+/// The path element of a list's item, or the key that it lacks.
+fn identify(of: &Type, item: &Value) -> Result<String, String> {
     let Type::List(_, keys) = of else { return Ok(format!("v:{item}")) };
     let value = |key: &String| match item.get(key) {
         Some(value) => Ok((key.clone(), value.clone())),
-        None => Err(MissingKey(key.clone())),
+        None => Err(key.clone()),
     };
-    let keys = keys.iter().map(value).collect::<Result<BTreeMap<String, Value>, MissingKey>>()?;
+    let keys = keys.iter().map(value).collect::<Result<BTreeMap<String, Value>, String>>()?;
     Ok(format!("k:{}", Value::Object(keys.into_iter().collect())))
 }
 

@@ -1,8 +1,13 @@
-//! A Kubernetes cluster inside the process: how its API server merges what is applied, and keeps who owns which field.
+//! A Kubernetes cluster inside the process: its objects, and what its API server does with each write.
 //!
-//! Every rule here is compared with a real API server by `tests/cluster`.
+//! Every rule here is compared with a real API server by `tests/cluster/conformance.rs`.
 
 pub mod fields;
+pub mod kinds;
 pub mod managers;
 pub mod merge;
+pub mod references;
 pub mod schema;
+pub mod server;
+pub mod status;
+pub mod store;

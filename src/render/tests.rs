@@ -270,6 +270,12 @@ fn a_wrong_manifest_is_one_clear_error() {
         (map("").replace("name: c", "labels: {}"), &["no metadata.name"]),
         (format!("{}---\n{}", map(""), map("")), &["document 2", "ConfigMap c is in"]),
         (CONFIG.replace("/data/HOST", "/data/NONE"), &["keyboss.io/initial names /data/NONE"]),
+        (
+            "apiVersion: v1\nkind: Service\nmetadata: {name: s, annotations: {keyboss.io/initial: /spec/ports/0/nodePort}}\n\
+             spec: {ports: [{port: 80, nodePort: 30080}]}\n"
+                .to_owned(),
+            &["/spec/ports/0/nodePort, which leads through a list"],
+        ),
         ("- a\n".to_owned(), &["not a mapping"]),
     ];
     for (text, expected) in table {

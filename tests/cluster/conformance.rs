@@ -1,22 +1,33 @@
 //! The rehearsal cluster's rules against a real API server: the same writes to both, from the same state.
 
 use std::error::Error;
+use std::sync::Arc;
 
-use keyboss::rehearsal::managers::{Refusal, Write};
-use keyboss::rehearsal::schema::Schema;
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use keyboss::rehearsal::kinds::Kind;
+use keyboss::rehearsal::server::{Request, Server};
+use keyboss::rehearsal::status::Status;
+use keyboss::rehearsal::store::Key;
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use kube::config::{KubeConfigOptions, Kubeconfig};
+use kube::core::GroupVersionKind;
 use kube::{Client, Config};
 use serde_json::{Value, json};
 
-use crate::kubectl::{Namespace, kubeconfig};
+use crate::kubectl::{Namespace, eventually, kubeconfig};
 
-/// One write.
+/// One request.
+#[derive(Debug)]
 enum Step {
+    /// Creation by a manager.
+    Create(&'static str, Value),
     /// Server-side apply by a manager, forced or not.
     Apply(&'static str, bool, Value),
+    /// Server-side apply that writes nothing.
+    Rehearse(&'static str, Value),
     /// A merge patch by a manager.
     Merge(&'static str, Value),
+    /// Deletion; of the object with this uid only, if there is one.
+    Delete(Option<&'static str>),
 }
 
 async fn client() -> Result<Client, Box<dyn Error>> {
@@ -24,71 +35,113 @@ async fn client() -> Result<Client, Box<dyn Error>> {
     Ok(Client::try_from(Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?)?)
 }
 
-/// Makes each write on the server, and on the rehearsal's rules from the server's state before it.
+/// The same requests to the real server and to that of the rehearsal, and the same answers.
 async fn same(space: &str, api_version: &str, kind: &str, steps: Vec<Step>) -> Result<(), Box<dyn Error>> {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
     let api: Api<DynamicObject> = Api::namespaced_with(client().await?, space, &resource);
-    let schema = Schema::v1_20();
-    let shape = schema.kind(api_version, kind).ok_or("the schema lacks the kind")?;
+    let mut server = Server::default();
+    let key = |api_version: &str, kind: &str, namespace: &str, name: &str| {
+        let kind = Kind::named(api_version, kind).expect("a kind that the rehearsal serves");
+        Key { kind, namespace: namespace.to_owned(), name: name.to_owned() }
+    };
+    let request = |manager| Request { manager, time: "2026-01-01T00:00:00Z", dry_run: false };
+    server.create(&key("v1", "Namespace", "", space), json!({"metadata": {}}), request("setup")).unwrap();
+    let key = key(api_version, kind, space, "x");
     for (index, step) in steps.into_iter().enumerate() {
-        let live = api.get_opt("x").await?.map(serde_json::to_value).transpose()?;
         let at = format!("{kind}, step {}", index + 1);
-        let (manager, params, patch) = match &step {
+        let whole = |body: &Value| {
+            let mut body = body.clone();
+            body["apiVersion"] = json!(api_version);
+            body["kind"] = json!(kind);
+            body["metadata"]["name"] = json!("x");
+            body
+        };
+        let (real, rehearsed) = match &step {
+            Step::Create(manager, body) => {
+                let params = PostParams { field_manager: Some((*manager).to_owned()), ..PostParams::default() };
+                let real = api.create(&params, &serde_json::from_value(whole(body))?).await;
+                (real, server.create(&key, whole(body), request(manager)))
+            }
             Step::Apply(manager, force, body) => {
-                let mut body = body.clone();
-                body["apiVersion"] = json!(api_version);
-                body["kind"] = json!(kind);
-                body["metadata"]["name"] = json!("x");
-                (*manager, PatchParams { force: *force, ..PatchParams::apply(manager) }, Patch::Apply(body))
+                let params = PatchParams { force: *force, ..PatchParams::apply(manager) };
+                let real = api.patch("x", &params, &Patch::Apply(whole(body))).await;
+                (real, server.apply(&key, &whole(body), *force, request(manager)))
+            }
+            Step::Rehearse(manager, body) => {
+                let params = PatchParams { dry_run: true, ..PatchParams::apply(manager) };
+                let real = api.patch("x", &params, &Patch::Apply(whole(body))).await;
+                (real, server.apply(&key, &whole(body), false, Request { dry_run: true, ..request(manager) }))
             }
             Step::Merge(manager, body) => {
                 let params = PatchParams { field_manager: Some((*manager).to_owned()), ..PatchParams::default() };
-                (*manager, params, Patch::Merge(body.clone()))
+                let real = api.patch("x", &params, &Patch::Merge(body)).await;
+                (real, server.merge(&key, body, request(manager)))
+            }
+            Step::Delete(uid) => {
+                let preconditions = uid.map(|uid| Preconditions { uid: Some(uid.to_owned()), resource_version: None });
+                let params = DeleteParams { preconditions, ..DeleteParams::default() };
+                let before = api.get_opt("x").await?;
+                let real = api.delete("x", &params).await.map(|_| before.expect("what was deleted was there"));
+                if real.is_ok() {
+                    eventually(30, "it is gone", || {
+                        Namespace(space.to_owned())
+                            .run(&["get", kind, "x"])
+                            .status
+                            .success()
+                            .then_some(())
+                            .xor(Some(()))
+                    });
+                }
+                (real, server.delete(&key, *uid, false))
             }
         };
-        let write = Write { schema, shape: &shape, manager, time: "2026-01-01T00:00:00Z" };
-        let rehearsed = match &patch {
-            Patch::Apply(body) => write.apply(live.as_ref(), body, params.force),
-            Patch::Merge(body) => {
-                let mut object = live.clone().ok_or("a merge patch needs an object")?;
-                json_patch::merge(&mut object, body);
-                write.update(live.as_ref(), &mut object);
-                Ok(object)
-            }
-            _ => unreachable!("no other patch is made here"),
-        };
-        match (api.patch("x", &params, &patch).await, rehearsed) {
-            (Ok(real), Ok(rehearsed)) => {
-                let real = serde_json::to_value(real)?;
-                assert_eq!(managers(&rehearsed), managers(&real), "{at}");
-                let lost = missing(&without_managers(&rehearsed), &real, "");
-                assert!(lost.is_empty(), "{at}: the server has not {lost:?}\n{rehearsed:#}\n{real:#}");
-                let kept = missing(&without_managers(&real), &rehearsed, "");
-                let kept: Vec<&String> = kept.iter().filter(|path| data(path)).collect();
-                assert!(kept.is_empty(), "{at}: the rehearsal has not {kept:?}\n{rehearsed:#}\n{real:#}");
-            }
-            (Err(kube::Error::Api(status)), Err(Refusal::Conflict(conflicts))) => {
-                assert_eq!(status.code, 409, "{at}");
-                let causes = status.details.as_ref().map(|details| details.causes.clone()).unwrap_or_default();
-                let real: Vec<String> =
-                    causes.iter().map(|cause| format!("{} {}", cause.field, without_time(&cause.message))).collect();
-                let rehearsed: Vec<String> = conflicts
-                    .iter()
-                    .flat_map(|(title, paths)| {
-                        paths
-                            .iter()
-                            .map(move |path| format!("{path} {}", without_time(&format!("conflict with {title}"))))
-                    })
-                    .collect();
-                assert_eq!(rehearsed, real, "{at}");
-            }
-            (Err(kube::Error::Api(status)), Err(Refusal::MissingKey(key))) => {
-                assert_eq!(status.code, 500, "{at}");
-                assert!(status.message.contains(&key.to_string()), "{at}: {} {key}", status.message);
-            }
-            (real, rehearsed) => panic!("{at}: the server says {real:?}\nthe rehearsal says {rehearsed:?}"),
+        compare(&at, real, rehearsed)?;
+    }
+    Ok(())
+}
+
+fn compare(
+    at: &str,
+    real: Result<DynamicObject, kube::Error>,
+    rehearsed: Result<Arc<Value>, Status>,
+) -> Result<(), Box<dyn Error>> {
+    match (real, rehearsed) {
+        (Ok(real), Ok(rehearsed)) => {
+            let real = serde_json::to_value(real)?;
+            assert_eq!(managers(&rehearsed), managers(&real), "{at}");
+            let lost = missing(&essence(&rehearsed), &essence(&real), "");
+            assert!(lost.is_empty(), "{at}: the server has not {lost:?}\n{rehearsed:#}\n{real:#}");
+            let kept = missing(&essence(&real), &essence(&rehearsed), "");
+            let kept: Vec<&String> = kept.iter().filter(|path| data(path)).collect();
+            assert!(kept.is_empty(), "{at}: the rehearsal has not {kept:?}\n{rehearsed:#}\n{real:#}");
         }
+        (Err(kube::Error::Api(real)), Err(rehearsed)) => {
+            let details = |details: &Value| {
+                json!({"name": details["name"], "group": details["group"], "kind": details["kind"],
+                       "causes": details["causes"].as_array().cloned().unwrap_or_default()})
+            };
+            let answer = |code: u16, reason: &str, message: &str, of: &Value| {
+                let text = json!([code, reason, message, details(of)]).to_string();
+                // The uid that it has is another one each time.
+                text.split("match the UID in record").next().unwrap_or_default().to_owned()
+            };
+            let mut of_real = serde_json::to_value(&real.details)?;
+            for field in ["name", "group", "kind"] {
+                if of_real[field] == "" {
+                    of_real[field] = Value::Null;
+                }
+            }
+            for cause in of_real["causes"].as_array_mut().into_iter().flatten() {
+                *cause = json!({"reason": cause["reason"], "message": cause["message"], "field": cause["field"]});
+            }
+            assert_eq!(
+                answer(rehearsed.code, rehearsed.reason, &rehearsed.message, &rehearsed.details),
+                answer(real.code, &real.reason, &real.message, &of_real),
+                "{at}"
+            );
+        }
+        (real, rehearsed) => panic!("{at}: the server says {real:?}\nthe rehearsal says {rehearsed:?}"),
     }
     Ok(())
 }
@@ -104,15 +157,13 @@ fn managers(object: &Value) -> Vec<Value> {
     entries
 }
 
-fn without_managers(object: &Value) -> Value {
+/// An object less what a server keeps about it.
+fn essence(object: &Value) -> Value {
     let mut object = object.clone();
-    object["metadata"] = json!({"labels": object["metadata"]["labels"]});
+    let metadata = &object["metadata"];
+    object["metadata"] = json!({"labels": metadata["labels"], "generation": metadata["generation"]});
     object["status"] = json!(null);
     object
-}
-
-fn without_time(message: &str) -> String {
-    message.split(" at ").next().unwrap_or_default().to_owned()
 }
 
 /// What of a value another lacks, or has with another value.
@@ -133,7 +184,7 @@ fn missing(value: &Value, other: &Value, path: &str) -> Vec<String> {
 
 /// Parts to which the server adds no defaults.
 fn data(path: &str) -> bool {
-    path.starts_with("/data") || path.starts_with("/metadata/labels") || path.contains("/env/")
+    path.starts_with("/data") || path.starts_with("/metadata/") || path.contains("/env/")
 }
 
 fn config_map(data: Value) -> Value {
@@ -158,12 +209,23 @@ fn deployment(spec: Value, containers: Value) -> Value {
 #[tokio::test]
 #[ignore = "needs a cluster"]
 async fn who_owns_which_field() -> Result<(), Box<dyn Error>> {
-    use Step::{Apply, Merge};
+    use Step::{Apply, Create, Delete, Merge, Rehearse};
     let namespace = Namespace("keyboss-conformance".to_owned());
     namespace.forget();
     namespace.say(&["create", "namespace", &namespace.0]);
 
     let steps = vec![
+        Delete(None),
+        Merge("a", json!({"data": {"a": "1"}})),
+        Create("z", config_map(json!({"z": "1"}))),
+        Create("z", config_map(json!({"z": "1"}))),
+        Delete(Some("11111111-1111-4111-8111-111111111111")),
+        Merge("z", json!({"metadata": {"resourceVersion": "1"}, "data": {"z": "2"}})),
+        Apply("a", false, json!({"metadata": {"managedFields": [{"manager": "z"}]}})),
+        Rehearse("a", config_map(json!({"z": "2"}))),
+        Rehearse("a", config_map(json!({"y": "2"}))),
+        Delete(None),
+        Rehearse("a", config_map(json!({"y": "2"}))),
         Apply("a", false, config_map(json!({"a": "1", "b": "2"}))),
         Apply("a", false, config_map(json!({"a": "1"}))),
         Apply("b", false, config_map(json!({"a": "1"}))),

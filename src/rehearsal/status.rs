@@ -1,0 +1,114 @@
+//! What the API server says when it does not do what it is asked
+//! (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/>).
+
+use serde_json::{Value, json};
+
+use super::kinds::Kind;
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Status {
+    /// The HTTP status code.
+    pub code: u16,
+    /// The machine-readable reason: "NotFound".
+    pub reason: &'static str,
+    /// The words.
+    pub message: String,
+    /// The object and the causes.
+    pub details: Value,
+}
+
+impl Status {
+    fn about(code: u16, reason: &'static str, kind: &Kind, name: &str, message: String) -> Self {
+        let mut details = json!({"name": name, "kind": kind.plural});
+        if !kind.group().is_empty() {
+            details["group"] = json!(kind.group());
+        }
+        Self { code, reason, message, details }
+    }
+
+    /// There is no such object.
+    pub fn not_found(kind: &Kind, name: &str) -> Self {
+        Self::about(404, "NotFound", kind, name, format!("{} {name:?} not found", kind.resource()))
+    }
+
+    /// There is nothing at this URL.
+    pub fn no_such_place() -> Self {
+        let message = "the server could not find the requested resource".to_owned();
+        Self { code: 404, reason: "NotFound", message, details: json!({}) }
+    }
+
+    /// An object of that name is there.
+    pub fn already_exists(kind: &Kind, name: &str) -> Self {
+        Self::about(409, "AlreadyExists", kind, name, format!("{} {name:?} already exists", kind.resource()))
+    }
+
+    /// The object is not the one that the writer saw.
+    pub fn conflict(kind: &Kind, name: &str) -> Self {
+        let message = format!(
+            "Operation cannot be fulfilled on {} {name:?}: the object has been modified; please apply your changes to the latest version and try again",
+            kind.resource()
+        );
+        Self::about(409, "Conflict", kind, name, message)
+    }
+
+    /// The object is another one of the same name.
+    pub fn other_uid(kind: &Kind, name: &str, asked: &str, uid: &str) -> Self {
+        let message = format!(
+            "Operation cannot be fulfilled on {} {name:?}: the UID in the precondition ({asked}) does not match the UID in record ({uid}). The object might have been deleted and then recreated",
+            kind.kind
+        );
+        let details = json!({"name": name, "kind": kind.kind});
+        Self { code: 409, reason: "Conflict", message, details }
+    }
+
+    /// Other field managers own what an apply would change: their titles and the fields.
+    pub fn owned_by_others(conflicts: &[(String, Vec<String>)]) -> Self {
+        let causes: Vec<Value> = conflicts
+            .iter()
+            .flat_map(|(title, fields)| fields.iter().map(move |field| (title, field)))
+            .map(|(title, field)| {
+                json!({"reason": "FieldManagerConflict", "message": format!("conflict with {title}"), "field": field})
+            })
+            .collect();
+        let plural = if causes.len() == 1 { "" } else { "s" };
+        let lines: Vec<String> = conflicts.iter().map(|(title, fields)| words(title, fields)).collect();
+        let message = format!("Apply failed with {} conflict{plural}: {}", causes.len(), lines.join("\n"));
+        Self { code: 409, reason: "Conflict", message, details: json!({ "causes": causes }) }
+    }
+
+    /// The server could not make sense of what it was sent.
+    pub fn internal(message: String) -> Self {
+        Self { code: 500, reason: "", message, details: json!({}) }
+    }
+
+    /// The request is not one.
+    pub fn bad_request(message: String) -> Self {
+        Self { code: 400, reason: "BadRequest", message, details: json!({}) }
+    }
+
+    /// What a watch asks to begin at is no longer known.
+    pub fn expired(asked: u64, oldest: u64) -> Self {
+        let message = format!("too old resource version: {asked} ({oldest})");
+        Self { code: 410, reason: "Expired", message, details: json!({}) }
+    }
+
+    /// As the body of an answer.
+    pub fn body(&self) -> Value {
+        let mut body = json!({
+            "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
+            "message": self.message, "reason": self.reason, "details": self.details, "code": self.code,
+        });
+        if self.reason.is_empty() {
+            body["reason"].take();
+        }
+        body
+    }
+}
+
+fn words(title: &str, fields: &[String]) -> String {
+    match fields {
+        [field] => format!("conflict with {title}: {field}"),
+        _ => format!("conflicts with {title}:\n- {}", fields.join("\n- ")),
+    }
+}
