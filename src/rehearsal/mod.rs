@@ -2,11 +2,13 @@
 //!
 //! Every rule here is compared with a real API server by `tests/cluster/conformance.rs`.
 
+pub mod face;
 pub mod fields;
 pub mod kinds;
 pub mod managers;
 pub mod merge;
 pub mod references;
+pub mod route;
 pub mod schema;
 pub mod server;
 pub mod status;

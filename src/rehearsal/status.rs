@@ -87,6 +87,20 @@ impl Status {
         Self { code: 400, reason: "BadRequest", message, details: json!({}) }
     }
 
+    /// There is something at this URL, but nobody does that to it.
+    pub fn not_allowed() -> Self {
+        let message = "the server does not allow this method on the requested resource".to_owned();
+        Self { code: 405, reason: "MethodNotAllowed", message, details: json!({}) }
+    }
+
+    /// A patch of a kind that nobody sends.
+    pub fn unsupported(content_type: &str) -> Self {
+        let message = format!(
+            "the body of the request was in an unknown format - accepted media types include: application/merge-patch+json, application/apply-patch+yaml; not {content_type}"
+        );
+        Self { code: 415, reason: "UnsupportedMediaType", message, details: json!({}) }
+    }
+
     /// What a watch asks to begin at is no longer known.
     pub fn expired(asked: u64, oldest: u64) -> Self {
         let message = format!("too old resource version: {asked} ({oldest})");
@@ -97,10 +111,10 @@ impl Status {
     pub fn body(&self) -> Value {
         let mut body = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "reason": self.reason, "details": self.details, "code": self.code,
+            "message": self.message, "details": self.details, "code": self.code,
         });
-        if self.reason.is_empty() {
-            body["reason"].take();
+        if !self.reason.is_empty() {
+            body["reason"] = json!(self.reason);
         }
         body
     }

@@ -1,19 +1,20 @@
 //! The rehearsal cluster's rules against a real API server: the same writes to both, from the same state.
 
 use std::error::Error;
-use std::sync::Arc;
 
-use keyboss::rehearsal::kinds::Kind;
-use keyboss::rehearsal::server::{Request, Server};
-use keyboss::rehearsal::status::Status;
-use keyboss::rehearsal::store::Key;
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
+use keyboss::rehearsal::face::Face;
+use keyboss::rehearsal::kinds::KINDS;
+use kube::api::{
+    Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams, Preconditions,
+};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::GroupVersionKind;
 use kube::{Client, Config};
 use serde_json::{Value, json};
 
-use crate::kubectl::{Namespace, eventually, kubeconfig};
+use crate::kubectl::{Namespace, kubeconfig};
+
+const SPACE: &str = "keyboss-conformance";
 
 /// One request.
 #[derive(Debug)]
@@ -26,124 +27,112 @@ enum Step {
     Rehearse(&'static str, Value),
     /// A merge patch by a manager.
     Merge(&'static str, Value),
+    /// How many there are.
+    List,
     /// Deletion; of the object with this uid only, if there is one.
     Delete(Option<&'static str>),
 }
 
-async fn client() -> Result<Client, Box<dyn Error>> {
+/// The real server and the rehearsal's, each with an empty namespace.
+async fn clients() -> Result<[Client; 2], Box<dyn Error>> {
+    let namespace = Namespace(SPACE.to_owned());
+    namespace.forget();
+    namespace.say(&["create", "namespace", SPACE]);
     let config = Kubeconfig::read_from(kubeconfig())?;
-    Ok(Client::try_from(Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?)?)
+    let real = Client::try_from(Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?)?;
+    let rehearsed = Face::new("2026-01-01T00:00:00Z".parse()?).client(SPACE);
+    let namespaces: Api<DynamicObject> = Api::all_with(rehearsed.clone(), &resource("v1", "Namespace"));
+    namespaces.create(&PostParams::default(), &DynamicObject::new(SPACE, &resource("v1", "Namespace"))).await?;
+    Ok([real, rehearsed])
 }
 
-/// The same requests to the real server and to that of the rehearsal, and the same answers.
-async fn same(space: &str, api_version: &str, kind: &str, steps: Vec<Step>) -> Result<(), Box<dyn Error>> {
+fn resource(api_version: &str, kind: &str) -> ApiResource {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
-    let api: Api<DynamicObject> = Api::namespaced_with(client().await?, space, &resource);
-    let mut server = Server::default();
-    let key = |api_version: &str, kind: &str, namespace: &str, name: &str| {
-        let kind = Kind::named(api_version, kind).expect("a kind that the rehearsal serves");
-        Key { kind, namespace: namespace.to_owned(), name: name.to_owned() }
-    };
-    let request = |manager| Request { manager, time: "2026-01-01T00:00:00Z", dry_run: false };
-    server.create(&key("v1", "Namespace", "", space), json!({"metadata": {}}), request("setup")).unwrap();
-    let key = key(api_version, kind, space, "x");
+    ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
+}
+
+/// The same requests to both servers, and the same answers.
+async fn same(clients: &[Client; 2], api_version: &str, kind: &str, steps: Vec<Step>) -> Result<(), Box<dyn Error>> {
+    let [real, rehearsed] =
+        clients.each_ref().map(|client| Api::namespaced_with(client.clone(), SPACE, &resource(api_version, kind)));
     for (index, step) in steps.into_iter().enumerate() {
-        let at = format!("{kind}, step {}", index + 1);
-        let whole = |body: &Value| {
-            let mut body = body.clone();
-            body["apiVersion"] = json!(api_version);
-            body["kind"] = json!(kind);
-            body["metadata"]["name"] = json!("x");
-            body
-        };
-        let (real, rehearsed) = match &step {
-            Step::Create(manager, body) => {
-                let params = PostParams { field_manager: Some((*manager).to_owned()), ..PostParams::default() };
-                let real = api.create(&params, &serde_json::from_value(whole(body))?).await;
-                (real, server.create(&key, whole(body), request(manager)))
-            }
-            Step::Apply(manager, force, body) => {
-                let params = PatchParams { force: *force, ..PatchParams::apply(manager) };
-                let real = api.patch("x", &params, &Patch::Apply(whole(body))).await;
-                (real, server.apply(&key, &whole(body), *force, request(manager)))
-            }
-            Step::Rehearse(manager, body) => {
-                let params = PatchParams { dry_run: true, ..PatchParams::apply(manager) };
-                let real = api.patch("x", &params, &Patch::Apply(whole(body))).await;
-                (real, server.apply(&key, &whole(body), false, Request { dry_run: true, ..request(manager) }))
-            }
-            Step::Merge(manager, body) => {
-                let params = PatchParams { field_manager: Some((*manager).to_owned()), ..PatchParams::default() };
-                let real = api.patch("x", &params, &Patch::Merge(body)).await;
-                (real, server.merge(&key, body, request(manager)))
-            }
-            Step::Delete(uid) => {
-                let preconditions = uid.map(|uid| Preconditions { uid: Some(uid.to_owned()), resource_version: None });
-                let params = DeleteParams { preconditions, ..DeleteParams::default() };
-                let before = api.get_opt("x").await?;
-                let real = api.delete("x", &params).await.map(|_| before.expect("what was deleted was there"));
-                if real.is_ok() {
-                    eventually(30, "it is gone", || {
-                        Namespace(space.to_owned())
-                            .run(&["get", kind, "x"])
-                            .status
-                            .success()
-                            .then_some(())
-                            .xor(Some(()))
-                    });
-                }
-                (real, server.delete(&key, *uid, false))
-            }
-        };
-        compare(&at, real, rehearsed)?;
+        let at = format!("{kind}, step {}: {step:?}", index + 1);
+        let answers = (make(&real, &step, api_version, kind).await, make(&rehearsed, &step, api_version, kind).await);
+        match answers {
+            (Ok(real), Ok(rehearsed)) => compare_objects(&at, &real, &rehearsed),
+            (Err(real), Err(rehearsed)) => assert_eq!(answer(&rehearsed), answer(&real), "{at}"),
+            (real, rehearsed) => panic!("{at}: the server says {real:?}\nthe rehearsal says {rehearsed:?}"),
+        }
     }
     Ok(())
 }
 
-fn compare(
-    at: &str,
-    real: Result<DynamicObject, kube::Error>,
-    rehearsed: Result<Arc<Value>, Status>,
-) -> Result<(), Box<dyn Error>> {
-    match (real, rehearsed) {
-        (Ok(real), Ok(rehearsed)) => {
-            let real = serde_json::to_value(real)?;
-            assert_eq!(managers(&rehearsed), managers(&real), "{at}");
-            let lost = missing(&essence(&rehearsed), &essence(&real), "");
-            assert!(lost.is_empty(), "{at}: the server has not {lost:?}\n{rehearsed:#}\n{real:#}");
-            let kept = missing(&essence(&real), &essence(&rehearsed), "");
-            let kept: Vec<&String> = kept.iter().filter(|path| data(path)).collect();
-            assert!(kept.is_empty(), "{at}: the rehearsal has not {kept:?}\n{rehearsed:#}\n{real:#}");
+async fn make(api: &Api<DynamicObject>, step: &Step, api_version: &str, kind: &str) -> Result<Value, kube::Error> {
+    let whole = |body: &Value| {
+        let mut body = body.clone();
+        body["apiVersion"] = json!(api_version);
+        body["kind"] = json!(kind);
+        body["metadata"]["name"] = json!("x");
+        body
+    };
+    let named = |manager: &str| Some(manager.to_owned());
+    let object = match step {
+        Step::Create(manager, body) => {
+            let params = PostParams { field_manager: named(manager), ..PostParams::default() };
+            let object = serde_json::from_value(whole(body)).map_err(kube::Error::SerdeError)?;
+            api.create(&params, &object).await?
         }
-        (Err(kube::Error::Api(real)), Err(rehearsed)) => {
-            let details = |details: &Value| {
-                json!({"name": details["name"], "group": details["group"], "kind": details["kind"],
-                       "causes": details["causes"].as_array().cloned().unwrap_or_default()})
-            };
-            let answer = |code: u16, reason: &str, message: &str, of: &Value| {
-                let text = json!([code, reason, message, details(of)]).to_string();
-                // The uid that it has is another one each time.
-                text.split("match the UID in record").next().unwrap_or_default().to_owned()
-            };
-            let mut of_real = serde_json::to_value(&real.details)?;
-            for field in ["name", "group", "kind"] {
-                if of_real[field] == "" {
-                    of_real[field] = Value::Null;
-                }
-            }
-            for cause in of_real["causes"].as_array_mut().into_iter().flatten() {
-                *cause = json!({"reason": cause["reason"], "message": cause["message"], "field": cause["field"]});
-            }
-            assert_eq!(
-                answer(rehearsed.code, rehearsed.reason, &rehearsed.message, &rehearsed.details),
-                answer(real.code, &real.reason, &real.message, &of_real),
-                "{at}"
-            );
+        Step::Apply(manager, force, body) => {
+            let params = PatchParams { force: *force, ..PatchParams::apply(manager) };
+            api.patch("x", &params, &Patch::Apply(whole(body))).await?
         }
-        (real, rehearsed) => panic!("{at}: the server says {real:?}\nthe rehearsal says {rehearsed:?}"),
-    }
-    Ok(())
+        Step::Rehearse(manager, body) => {
+            let params = PatchParams { dry_run: true, ..PatchParams::apply(manager) };
+            api.patch("x", &params, &Patch::Apply(whole(body))).await?
+        }
+        Step::Merge(manager, body) => {
+            let params = PatchParams { field_manager: named(manager), ..PatchParams::default() };
+            api.patch("x", &params, &Patch::Merge(body)).await?
+        }
+        Step::List => {
+            let list = api.list(&ListParams::default()).await?;
+            assert!(list.items.iter().all(|object| object.types.is_none()), "a list's items have no kind");
+            let mine: Vec<DynamicObject> =
+                list.items.into_iter().filter(|object| object.metadata.name.as_deref() == Some("x")).collect();
+            return Ok(json!({"items": mine.len()}));
+        }
+        Step::Delete(uid) => {
+            let preconditions = uid.map(|uid| Preconditions { uid: named(uid), resource_version: None });
+            let params = DeleteParams { preconditions, ..DeleteParams::default() };
+            api.delete("x", &params).await?;
+            while api.get_opt("x").await?.is_some() {
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+            return Ok(json!({}));
+        }
+    };
+    serde_json::to_value(object).map_err(kube::Error::SerdeError)
+}
+
+fn compare_objects(at: &str, real: &Value, rehearsed: &Value) {
+    assert_eq!(rehearsed["items"], real["items"], "{at}");
+    assert_eq!(managers(rehearsed), managers(real), "{at}");
+    let lost = missing(&essence(rehearsed), &essence(real), "");
+    assert!(lost.is_empty(), "{at}: the server has not {lost:?}\n{rehearsed:#}\n{real:#}");
+    let kept = missing(&essence(real), &essence(rehearsed), "");
+    let kept: Vec<&String> = kept.iter().filter(|path| data(path)).collect();
+    assert!(kept.is_empty(), "{at}: the rehearsal has not {kept:?}\n{rehearsed:#}\n{real:#}");
+}
+
+/// A refusal, less the uids, which are others each time.
+fn answer(error: &kube::Error) -> Value {
+    let kube::Error::Api(status) = error else { panic!("no answer: {error}") };
+    let message = status.message.split("match the UID in record").next().unwrap_or_default();
+    let details = serde_json::to_value(&status.details).unwrap();
+    let text = |field: &str| details[field].as_str().unwrap_or_default().to_owned();
+    let cause = |cause: &Value| json!([cause["reason"], cause["message"], cause["field"]]);
+    let causes: Vec<Value> = details["causes"].as_array().into_iter().flatten().map(cause).collect();
+    json!([status.code, status.reason, message, text("name"), text("group"), text("kind"), causes])
 }
 
 /// Who owns what, less the times, and less what the cluster's own controllers write meanwhile.
@@ -209,15 +198,15 @@ fn deployment(spec: Value, containers: Value) -> Value {
 #[tokio::test]
 #[ignore = "needs a cluster"]
 async fn who_owns_which_field() -> Result<(), Box<dyn Error>> {
-    use Step::{Apply, Create, Delete, Merge, Rehearse};
-    let namespace = Namespace("keyboss-conformance".to_owned());
-    namespace.forget();
-    namespace.say(&["create", "namespace", &namespace.0]);
+    use Step::{Apply, Create, Delete, List, Merge, Rehearse};
+    let clients = clients().await?;
 
     let steps = vec![
         Delete(None),
         Merge("a", json!({"data": {"a": "1"}})),
+        List,
         Create("z", config_map(json!({"z": "1"}))),
+        List,
         Create("z", config_map(json!({"z": "1"}))),
         Delete(Some("11111111-1111-4111-8111-111111111111")),
         Merge("z", json!({"metadata": {"resourceVersion": "1"}, "data": {"z": "2"}})),
@@ -241,7 +230,7 @@ async fn who_owns_which_field() -> Result<(), Box<dyn Error>> {
         Apply("a", false, json!({})),
         Apply("b", false, config_map(json!({}))),
     ];
-    same(&namespace.0, "v1", "ConfigMap", steps).await?;
+    same(&clients, "v1", "ConfigMap", steps).await?;
 
     let http = json!({"name": "http", "port": 80, "protocol": "TCP"});
     let other = json!({"name": "other", "port": 81, "protocol": "TCP"});
@@ -254,7 +243,7 @@ async fn who_owns_which_field() -> Result<(), Box<dyn Error>> {
         Apply("a", false, service(json!([other]))),
         Apply("a", false, json!({"spec": {"clusterIP": "None", "ports": [other], "selector": {"pod": "x-1"}}})),
     ];
-    same(&namespace.0, "v1", "Service", steps).await?;
+    same(&clients, "v1", "Service", steps).await?;
 
     let main = |env: Value| json!({"name": "main", "image": "keyboss-test/none:1", "env": env});
     let side =
@@ -279,7 +268,38 @@ async fn who_owns_which_field() -> Result<(), Box<dyn Error>> {
         ),
         Apply("a", false, deployment(json!({}), json!([main(json!([x])), side]))),
     ];
-    same(&namespace.0, "apps/v1", "Deployment", steps).await?;
-    namespace.forget();
+    same(&clients, "apps/v1", "Deployment", steps).await?;
+    Namespace(SPACE.to_owned()).forget();
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn what_is_served() -> Result<(), Box<dyn Error>> {
+    let [real, rehearsed] = clients().await?;
+    let versions = async |client: Client| client.apiserver_version().await.map(|version| version.git_version);
+    assert_eq!(versions(rehearsed.clone()).await?, versions(real.clone()).await?);
+    for version in KINDS.iter().map(|kind| kind.api_version).chain(["autoscaling/v2", "batch/v2", "x.example/v1"]) {
+        let kinds = async |client: &Client| {
+            let list = match version {
+                "v1" => client.list_core_api_resources(version).await,
+                _ => client.list_api_group_resources(version).await,
+            };
+            let ours = |kind: &str| KINDS.iter().any(|known| known.api_version == version && known.kind == kind);
+            let mut kinds: Vec<Value> = match list {
+                Ok(list) => list
+                    .resources
+                    .iter()
+                    .filter(|kind| !kind.name.contains('/') && ours(&kind.kind))
+                    .map(|kind| json!([kind.name, kind.kind, kind.namespaced]))
+                    .collect(),
+                Err(kube::Error::Api(status)) => vec![json!(status.code)],
+                Err(error) => panic!("{error}"),
+            };
+            kinds.sort_by_key(Value::to_string);
+            kinds
+        };
+        assert_eq!(kinds(&rehearsed).await, kinds(&real).await, "{version}");
+    }
     Ok(())
 }

@@ -1,0 +1,120 @@
+//! The program's own pipeline on the rehearsal cluster: no network, and a clock that does not wait.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyboss::cluster::{Connection, Watch, choose};
+use keyboss::environment::{Environment, Project};
+use keyboss::pipeline::{Event, Events, Outcome, Prepared, Request, Selection, deploy, prepare, preview};
+use keyboss::rehearsal::face::Face;
+use keyboss::render::{Phase, plan};
+use kube::api::{Api, PostParams};
+
+/// A cluster with a namespace for the environment, and a deploy of it that may begin.
+async fn prepared(face: &Face, environment: &str, context: &str) -> Prepared {
+    let environment = Environment::load(&Project::BuiltIn, environment, &[]).unwrap();
+    let plan = plan(&Project::BuiltIn, &environment).unwrap();
+    let namespace = environment.values.namespace.clone();
+    let kubeconfig = tempfile::NamedTempFile::new().unwrap();
+    let config = format!(
+        "current-context: {context}
+clusters: [{{name: c, cluster: {{server: 'https://rehearsal'}}}}]
+contexts: [{{name: {context}, context: {{cluster: c, user: u, namespace: {namespace}}}}}]
+users: [{{name: u, user: {{}}}}]
+"
+    );
+    fs::write(kubeconfig.path(), config).unwrap();
+    let connection =
+        Connection { client: face.client(&namespace), server: "rehearsal".to_owned(), requests: Arc::default() };
+    let context = choose(Some(kubeconfig.path()), None).unwrap();
+    let supplied = BTreeMap::from([("RSA_PRIVATE_KEY".to_owned(), "no key".to_owned())]);
+    prepare(Request { environment, plan, context, connection, supplied, selection: Selection::All }).await.unwrap()
+}
+
+async fn create_namespace(face: &Face, name: &str) {
+    let api: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(face.client(name));
+    let namespace = serde_json::from_value(serde_json::json!({"metadata": {"name": name}})).unwrap();
+    api.create(&PostParams::default(), &namespace).await.unwrap();
+}
+
+/// What a deploy or its preview said last.
+fn told(mut receiver: tokio::sync::mpsc::UnboundedReceiver<Event>) -> Vec<Event> {
+    std::iter::from_fn(|| receiver.try_recv().ok()).collect()
+}
+
+fn message(events: &[Event]) -> String {
+    match events.last() {
+        Some(Event::DeployFinished { message, .. }) => message.clone(),
+        other => panic!("not finished: {other:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_apply_of_every_manifest_changes_nothing() {
+    for (environment, context, namespace) in [("local", "k3d-x", "keyboss"), ("deti", "deti", "tenant-keyboss")] {
+        let face = Face::new("2026-01-01T00:00:00Z".parse().unwrap());
+        create_namespace(&face, namespace).await;
+        let before = prepared(&face, environment, context).await;
+        let (events, receiver) = Events::channel();
+        assert!(preview(&before, &events).await);
+        let objects = before.request.plan.objects().count() - before.request.plan.phase(Phase::ServiceMonitors).len();
+        let others = before.request.plan.objects().filter(|(_, object)| !object.namespaced()).count();
+        let expected = format!("dry run: {} objects would be created or changed", objects - others);
+        assert!(message(&told(receiver)).starts_with(&expected), "{environment}");
+
+        for (phase, object) in before.request.plan.objects().filter(|(_, object)| object.namespaced()) {
+            if phase != Phase::ServiceMonitors {
+                before.cluster.apply(object, false).await.unwrap();
+            }
+        }
+        let after = prepared(&face, environment, context).await;
+        let (events, receiver) = Events::channel();
+        assert!(preview(&after, &events).await);
+        assert_eq!(message(&told(receiver)), "dry run: nothing would change", "{environment}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cluster_whose_controllers_are_dead_is_told_after_five_minutes() {
+    let face = Face::new("2026-01-01T00:00:00Z".parse().unwrap());
+    let prepared = prepared(&face, "local", "k3d-x").await;
+    let began = tokio::time::Instant::now();
+    let (events, receiver) = Events::channel();
+    assert!(!deploy(prepared, Duration::from_secs(900), &events).await);
+    let waited = began.elapsed().as_secs();
+    assert!((300..310).contains(&waited), "{waited} s");
+    let told = told(receiver);
+    let Some(Event::DeployFinished { phases, .. }) = told.last() else { panic!("{told:?}") };
+    let outcomes: Vec<Outcome> = phases.iter().map(|phase| phase.outcome).collect();
+    assert_eq!(outcomes[..3], [Outcome::Done, Outcome::TimedOut, Outcome::NotReached]);
+    let reason = phases[1].reason.as_deref().unwrap_or_default();
+    assert!(reason.contains("StatefulSet postgres") && reason.contains("StatefulSet redis"), "{reason}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_follows_what_happens() {
+    let face = Face::new("2026-01-01T00:00:00Z".parse().unwrap());
+    create_namespace(&face, "keyboss").await;
+    let prepared = prepared(&face, "local", "k3d-x").await;
+    let find = |name: &str| prepared.request.plan.objects().find(|(_, object)| object.id.name == name).unwrap().1;
+    let watch = Watch::start(&face.client("keyboss"), "keyboss");
+    let until = async |what: &str, holds: &dyn Fn() -> bool| {
+        let wait = async {
+            while !holds() {
+                watch.changed().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), wait).await.unwrap_or_else(|_| panic!("not within 5 s: {what}"));
+    };
+    until("every list", &|| watch.is_complete()).await;
+    assert!(watch.world().services.is_empty());
+    let service = find("postgres-primary");
+    prepared.cluster.apply(service, false).await.unwrap();
+    let selector = || watch.world().services.get("postgres-primary")?.spec.as_ref()?.selector.clone();
+    until("the Service with its initial field", &|| selector().is_some_and(|selector| selector.len() == 1)).await;
+    let live = prepared.cluster.get(&service.id).await.unwrap().unwrap();
+    prepared.cluster.delete(&service.id, live["metadata"]["uid"].as_str().unwrap()).await.unwrap();
+    until("no Service", &|| watch.world().services.is_empty()).await;
+}
