@@ -1,6 +1,6 @@
 //! The program's own pipeline on the rehearsal cluster: no network, and a clock that does not wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,13 +8,21 @@ use std::time::Duration;
 use keyboss::cluster::{Connection, Watch, choose};
 use keyboss::environment::{Environment, Project};
 use keyboss::pipeline::{Event, Events, Outcome, Prepared, Request, Selection, deploy, prepare, preview};
+use keyboss::rehearsal::controllers::Controllers;
 use keyboss::rehearsal::face::Face;
+use keyboss::rehearsal::kinds::Kind;
 use keyboss::render::{Phase, plan};
 use kube::api::{Api, PostParams};
 
 /// A cluster with a namespace for the environment, and a deploy of it that may begin.
 async fn prepared(face: &Face, environment: &str, context: &str) -> Prepared {
-    let environment = Environment::load(&Project::BuiltIn, environment, &[]).unwrap();
+    prepared_with(face, environment, context, &[]).await
+}
+
+/// The same, with values of `--set`.
+async fn prepared_with(face: &Face, environment: &str, context: &str, sets: &[&str]) -> Prepared {
+    let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+    let environment = Environment::load(&Project::BuiltIn, environment, &sets).unwrap();
     let plan = plan(&Project::BuiltIn, &environment).unwrap();
     let namespace = environment.values.namespace.clone();
     let kubeconfig = tempfile::NamedTempFile::new().unwrap();
@@ -117,4 +125,67 @@ async fn a_watch_follows_what_happens() {
     let live = prepared.cluster.get(&service.id).await.unwrap().unwrap();
     prepared.cluster.delete(&service.id, live["metadata"]["uid"].as_str().unwrap()).await.unwrap();
     until("no Service", &|| watch.world().services.is_empty()).await;
+}
+
+/// Runs a deploy on a cluster that lives; how each phase ended, and the last word.
+async fn deployed(prepared: Prepared) -> (Vec<Outcome>, String) {
+    let (events, receiver) = Events::channel();
+    let began = tokio::time::Instant::now();
+    let succeeded = deploy(prepared, Duration::from_secs(900), &events).await;
+    let waited = began.elapsed();
+    let told = told(receiver);
+    let Some(Event::DeployFinished { phases, message, .. }) = told.last() else { panic!("{told:?}") };
+    assert!(succeeded, "{message} {phases:?}");
+    assert!(waited < Duration::from_secs(180), "{waited:?}");
+    (phases.iter().map(|phase| phase.outcome).collect(), message.clone())
+}
+
+/// The pods that are there, by name and app.
+fn pods(face: &Face) -> BTreeSet<(String, String)> {
+    let server = face.server();
+    let pods = server.store().list(Kind::named("v1", "Pod").unwrap(), "");
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let named = |pod: &Arc<serde_json::Value>| {
+        let metadata = &pod["metadata"];
+        (text(&metadata["name"]), text(&metadata["labels"]["app.kubernetes.io/name"]))
+    };
+    pods.map(named).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deploy_on_a_living_cluster_succeeds_and_again_changes_nothing() {
+    for (environment, context, namespace) in [("local", "k3d-x", "keyboss"), ("deti", "deti", "tenant-keyboss")] {
+        let face = Face::new("2026-01-01T00:00:00Z".parse().unwrap());
+        let _controllers = Controllers::start(&face);
+        create_namespace(&face, namespace).await;
+        let (outcomes, message) = deployed(prepared(&face, environment, context).await).await;
+        let mut expected = [Outcome::Done; 8];
+        expected[7] = Outcome::Skipped;
+        assert_eq!(outcomes, expected, "{environment}: {message}");
+
+        let before = pods(&face);
+        let (_, message) = deployed(prepared(&face, environment, context).await).await;
+        assert_eq!(message, "nothing changed", "{environment}");
+        assert_eq!(pods(&face), before, "{environment}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_changed_value_replaces_the_pods_that_read_it_and_no_others() {
+    let face = Face::new("2026-01-01T00:00:00Z".parse().unwrap());
+    let _controllers = Controllers::start(&face);
+    deployed(prepared(&face, "local", "k3d-x").await).await;
+    let before = pods(&face);
+    let changed = ["saleor.allowedHosts=[a.example]"];
+    deployed(prepared_with(&face, "local", "k3d-x", &changed).await).await;
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    let after = pods(&face);
+    let apps = |pods: Vec<&(String, String)>| pods.into_iter().map(|(_, app)| app.clone()).collect::<BTreeSet<_>>();
+    let expected = ["celery-beat", "celery-worker", "saleor-api"].map(str::to_owned).into();
+    assert_eq!(apps(before.difference(&after).collect()), expected, "gone");
+    assert_eq!(apps(after.difference(&before).collect()), expected, "new");
+    for app in &expected {
+        let stayed: Vec<_> = before.intersection(&after).filter(|(_, of)| of == app).collect();
+        assert!(stayed.is_empty(), "{stayed:?}");
+    }
 }

@@ -51,9 +51,31 @@ impl Face {
         Client::new(self.clone(), namespace)
     }
 
-    /// The server, to be looked at or changed from inside the cluster.
+    /// The server, to be looked at from inside the cluster.
     pub fn server(&self) -> MutexGuard<'_, Server> {
         self.server.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the server from inside the cluster; watches see what has changed.
+    pub fn change<T>(&self, change: impl FnOnce(&mut Server) -> T) -> T {
+        let result = change(&mut self.server());
+        self.tell();
+        result
+    }
+
+    /// The version of the last change, as it moves.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.version.subscribe()
+    }
+
+    /// When the cluster began: by the wall clock, and by tokio's.
+    pub fn began(&self) -> (Timestamp, Instant) {
+        self.began
+    }
+
+    fn tell(&self) {
+        let version = self.server().store().version();
+        self.version.send_if_modified(|told| std::mem::replace(told, version) != version);
     }
 
     /// Now, in whole seconds.
@@ -80,7 +102,7 @@ impl Face {
             Some(route) => self.execute(&head.method, route, &parameters, kind.unwrap_or_default(), &body),
             None => Err(Status::no_such_place()),
         };
-        self.version.send_replace(self.server().store().version());
+        self.tell();
         match answer {
             Ok((code, value)) => whole(code, &value),
             Err(status) => whole(status.code, &status.body()),
@@ -133,7 +155,7 @@ impl Face {
             ("DELETE", Route::Object(key)) => {
                 let options = if body.is_empty() { Value::Null } else { parse()? };
                 let uid = options["preconditions"]["uid"].as_str();
-                server.delete(&key, uid, request.dry_run).map(|last| (200, deleted(&key, &last)))
+                server.delete(&key, uid, request).map(|last| (200, deleted(&key, &last)))
             }
             _ => Err(Status::not_allowed()),
         }

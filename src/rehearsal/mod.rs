@@ -1,7 +1,8 @@
 //! A Kubernetes cluster inside the process: its objects, and what its API server does with each write.
 //!
-//! Every rule here is compared with a real API server by `tests/cluster/conformance.rs`.
+//! Every rule of its API server is compared with a real one by `tests/cluster/conformance.rs`.
 
+pub mod controllers;
 pub mod face;
 pub mod fields;
 pub mod kinds;

@@ -14,6 +14,10 @@ use super::store::{Key, Store};
 const GENERATIONS: [&str; 6] =
     ["Deployment", "ReplicaSet", "StatefulSet", "PodDisruptionBudget", "Ingress", "NetworkPolicy"];
 
+/// What the server alone writes into an object's metadata.
+const KEPT: [&str; 6] =
+    ["uid", "creationTimestamp", "resourceVersion", "generation", "deletionTimestamp", "deletionGracePeriodSeconds"];
+
 /// Who writes, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -96,20 +100,46 @@ impl Server {
         self.keep(key, Some(live), object, request)
     }
 
-    /// Deletes an object.
+    /// Replaces an object, its status too (PUT).
+    ///
+    /// # Errors
+    /// 404 when it is not there; 409 when it is written for another resourceVersion.
+    pub fn replace(&mut self, key: &Key, mut object: Value, request: Request) -> Answer {
+        let live = self.get(key)?;
+        check_version(key, Some(&live), &object)?;
+        self.update(key, Some(&live), &mut object, request)?;
+        self.keep(key, Some(live), object, request)
+    }
+
+    /// Deletes an object. A pod that runs on a node is told to go; its node ends it.
     ///
     /// # Errors
     /// 404 when it is not there; 409 when it is not the one with the given uid.
-    pub fn delete(&mut self, key: &Key, uid: Option<&str>, dry_run: bool) -> Answer {
+    pub fn delete(&mut self, key: &Key, uid: Option<&str>, request: Request) -> Answer {
         let live = self.get(key)?;
         let has = live["metadata"]["uid"].as_str().unwrap_or_default();
         if let Some(asked) = uid.filter(|asked| *asked != has) {
             return Err(Status::other_uid(key.kind, &key.name, asked, has));
         }
-        if !dry_run {
-            self.store.remove(key);
+        if request.dry_run {
+            return Ok(live);
         }
+        if let Some(grace) = grace(key, &live) {
+            if live["metadata"]["deletionTimestamp"].is_null() {
+                let mut object = Value::clone(&live);
+                object["metadata"]["deletionTimestamp"] = json!(request.time);
+                object["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
+                return Ok(self.store.put(key.clone(), object));
+            }
+            return Ok(live);
+        }
+        self.store.remove(key);
         Ok(live)
+    }
+
+    /// Ends a pod that was told to go.
+    pub fn end(&mut self, key: &Key) {
+        self.store.remove(key);
     }
 
     fn update(&self, key: &Key, live: Option<&Value>, object: &mut Value, request: Request) -> Result<(), Status> {
@@ -134,7 +164,7 @@ impl Server {
             self.uids += 1;
             json!({"uid": format!("00000000-0000-4000-8000-{:012}", self.uids), "creationTimestamp": request.time})
         });
-        for field in ["uid", "creationTimestamp", "resourceVersion", "generation"] {
+        for field in KEPT {
             if let Some(value) = kept.get(field) {
                 metadata[field] = value.clone();
             }
@@ -157,6 +187,15 @@ impl Server {
         let namespace = Key { kind, namespace: String::new(), name: key.namespace.clone() };
         self.get(&namespace).map(drop)
     }
+}
+
+/// The seconds that an object is given to go: only a pod that is on a node and has not ended is given any
+/// (k8s:pkg/registry/core/pod/strategy.go, `CheckGracefulDelete`).
+fn grace(key: &Key, live: &Value) -> Option<u64> {
+    let phase = live["status"]["phase"].as_str().unwrap_or_default();
+    let runs = key.kind.kind == "Pod" && live["spec"]["nodeName"].is_string();
+    let grace = live["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(30);
+    (runs && !matches!(phase, "Succeeded" | "Failed")).then_some(grace)
 }
 
 fn shape(kind: &Kind) -> Result<super::schema::Type, Status> {

@@ -1,0 +1,26 @@
+//! What was owned by an object that is gone goes too
+//! (<https://kubernetes.io/docs/concepts/architecture/garbage-collection/>).
+//!
+//! Deletion is in the background whatever was asked for: an owner does not wait for what it owns.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::super::kinds::KINDS;
+use super::object::is_terminating;
+use super::turn::Turn;
+
+/// Deletes what none of its owners is left of.
+pub fn step(turn: &mut Turn) {
+    let objects: Vec<_> = KINDS.iter().flat_map(|kind| turn.list(kind.kind)).collect();
+    let uid = |value: &Value| value["uid"].as_str().unwrap_or_default().to_owned();
+    let uids: BTreeSet<String> = objects.iter().map(|object| uid(&object["metadata"])).collect();
+    for object in &objects {
+        let owners = object["metadata"]["ownerReferences"].as_array();
+        let is_orphan = owners.is_some_and(|owners| !owners.iter().any(|owner| uids.contains(&uid(owner))));
+        if is_orphan && !is_terminating(object) {
+            turn.delete(object);
+        }
+    }
+}

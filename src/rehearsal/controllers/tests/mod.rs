@@ -1,0 +1,2 @@
+mod lives;
+mod tables;
