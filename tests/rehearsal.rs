@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use keyboss::cluster::{Connection, Watch, choose};
@@ -10,8 +10,9 @@ use keyboss::environment::{Environment, Project};
 use keyboss::pipeline::{Event, Events, Outcome, Prepared, Request, Selection, deploy, prepare, preview};
 use keyboss::rehearsal::controllers::Controllers;
 use keyboss::rehearsal::face::Face;
+use keyboss::rehearsal::faults::Fault;
 use keyboss::rehearsal::kinds::Kind;
-use keyboss::render::{Phase, plan};
+use keyboss::render::{Phase, Plan, plan};
 use kube::api::{Api, PostParams};
 
 /// A cluster with a namespace for the environment, and a deploy of it that may begin.
@@ -21,9 +22,25 @@ async fn prepared(face: &Face, environment: &str, context: &str) -> Prepared {
 
 /// The same, with values of `--set`.
 async fn prepared_with(face: &Face, environment: &str, context: &str, sets: &[&str]) -> Prepared {
+    prepare(request(face, environment, context, sets)).await.unwrap()
+}
+
+/// An environment and its plan, rendered once.
+fn rendered(environment: &str, sets: &[&str]) -> (Environment, Plan) {
+    static RENDERED: Mutex<BTreeMap<String, (Environment, Plan)>> = Mutex::new(BTreeMap::new());
     let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
-    let environment = Environment::load(&Project::BuiltIn, environment, &sets).unwrap();
-    let plan = plan(&Project::BuiltIn, &environment).unwrap();
+    let mut all = RENDERED.lock().unwrap();
+    let render = || {
+        let environment = Environment::load(&Project::BuiltIn, environment, &sets).unwrap();
+        let plan = plan(&Project::BuiltIn, &environment).unwrap();
+        (environment, plan)
+    };
+    all.entry(format!("{environment} {sets:?}")).or_insert_with(render).clone()
+}
+
+/// What a person asks for.
+fn request(face: &Face, environment: &str, context: &str, sets: &[&str]) -> Request {
+    let (environment, plan) = rendered(environment, sets);
     let namespace = environment.values.namespace.clone();
     let kubeconfig = tempfile::NamedTempFile::new().unwrap();
     let config = format!(
@@ -38,7 +55,7 @@ users: [{{name: u, user: {{}}}}]
         Connection { client: face.client(&namespace), server: "rehearsal".to_owned(), requests: Arc::default() };
     let context = choose(Some(kubeconfig.path()), None).unwrap();
     let supplied = BTreeMap::from([("RSA_PRIVATE_KEY".to_owned(), "no key".to_owned())]);
-    prepare(Request { environment, plan, context, connection, supplied, selection: Selection::All }).await.unwrap()
+    Request { environment, plan, context, connection, supplied, selection: Selection::All }
 }
 
 async fn create_namespace(face: &Face, name: &str) {
@@ -187,5 +204,54 @@ async fn a_changed_value_replaces_the_pods_that_read_it_and_no_others() {
     for app in &expected {
         let stayed: Vec<_> = before.intersection(&after).filter(|(_, of)| of == app).collect();
         assert!(stayed.is_empty(), "{stayed:?}");
+    }
+}
+
+/// A first deploy with one fault, and a second one without.
+async fn survives(n: u64, fault: Fault) {
+    let face = Face::new("2026-01-01T00:00:00Z".parse().unwrap());
+    let _controllers = Controllers::start(&face);
+    let at = format!("{fault:?} at request {n}");
+    face.faults().at(n, fault);
+    let succeeded = match prepare(request(&face, "local", "k3d-x", &[])).await {
+        Err(refused) => {
+            assert!(!refused.to_string().is_empty(), "{at}");
+            false
+        }
+        Ok(prepared) => {
+            let (events, receiver) = Events::channel();
+            let succeeded = deploy(prepared, Duration::from_secs(900), &events).await;
+            let told = told(receiver);
+            let Some(Event::DeployFinished { phases, .. }) = told.last() else { panic!("{at}: {told:?}") };
+            let failed = phases.iter().find(|phase| matches!(phase.outcome, Outcome::Failed | Outcome::TimedOut));
+            assert_eq!(failed.is_none(), succeeded, "{at}");
+            assert!(failed.is_none_or(|phase| phase.reason.is_some()), "{at}: {failed:?}");
+            succeeded
+        }
+    };
+    let (_, message) = deployed(prepared(&face, "local", "k3d-x").await).await;
+    assert!(!succeeded || message == "nothing changed", "{at}: a success that was none: {message}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_at_any_request_is_survived_or_told_and_the_next_deploy_mends_it() {
+    let face = Face::new("2026-01-01T00:00:00Z".parse().unwrap());
+    let _controllers = Controllers::start(&face);
+    deployed(prepared(&face, "local", "k3d-x").await).await;
+    let requests = face.faults().requests();
+    let faults = [
+        Fault::Refused(500),
+        Fault::Refused(503),
+        Fault::Refused(409),
+        Fault::Refused(403),
+        Fault::Reset,
+        Fault::ReplyLost,
+        Fault::Silence,
+    ];
+    // A sample: other requests for each of them.
+    for (offset, fault) in (1..).zip(faults) {
+        for n in (offset..=requests).step_by(61) {
+            survives(n, fault).await;
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The API server as a client sees it: HTTP requests in, answers out, with no network between.
 
 use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
@@ -18,6 +19,7 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::faults::{Fault, Faults};
 use super::kinds::{Kind, discovery};
 use super::route::{Parameters, Route};
 use super::schema::Schema;
@@ -35,6 +37,7 @@ const WATCH: Duration = Duration::from_secs(300);
 pub struct Face {
     server: Arc<Mutex<Server>>,
     version: watch::Sender<u64>,
+    faults: Faults,
     began: (Timestamp, Instant),
 }
 
@@ -43,7 +46,12 @@ type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
 impl Face {
     /// An empty cluster, at this time by the wall clock.
     pub fn new(now: Timestamp) -> Self {
-        Self { server: Arc::default(), version: watch::Sender::new(0), began: (now, Instant::now()) }
+        Self {
+            server: Arc::default(),
+            version: watch::Sender::new(0),
+            faults: Faults::default(),
+            began: (now, Instant::now()),
+        }
     }
 
     /// A client of it.
@@ -73,6 +81,11 @@ impl Face {
         self.began
     }
 
+    /// What goes wrong between this server and its clients.
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
     fn tell(&self) {
         let version = self.server().store().version();
         self.version.send_if_modified(|told| std::mem::replace(told, version) != version);
@@ -85,8 +98,22 @@ impl Face {
         now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
     }
 
-    async fn answer(self, request: HttpRequest<Body>) -> Answer {
+    async fn receive(self, request: HttpRequest<Body>) -> io::Result<Answer> {
         tokio::time::sleep(LATENCY).await;
+        let reset = || Err(io::ErrorKind::ConnectionReset.into());
+        match self.faults.next() {
+            None => Ok(self.answer(request).await),
+            Some(Fault::Refused(code)) => Ok(whole(code, &Status::ordered(code).body())),
+            Some(Fault::Reset) => reset(),
+            Some(Fault::ReplyLost) => {
+                self.answer(request).await;
+                reset()
+            }
+            Some(Fault::Silence) => std::future::pending().await,
+        }
+    }
+
+    async fn answer(self, request: HttpRequest<Body>) -> Answer {
         let (head, body) = request.into_parts();
         let body = body.collect_bytes().await.unwrap_or_default();
         let parameters = Parameters::read(head.uri.query());
@@ -197,16 +224,16 @@ impl Face {
 
 impl tower::Service<HttpRequest<Body>> for Face {
     type Response = Answer;
-    type Error = Infallible;
-    type Future = Pin<Box<dyn Future<Output = Result<Answer, Infallible>> + Send>>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Answer>> + Send>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: HttpRequest<Body>) -> Self::Future {
         let face = self.clone();
-        Box::pin(async move { Ok(face.answer(request).await) })
+        Box::pin(face.receive(request))
     }
 }
 

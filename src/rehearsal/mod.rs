@@ -4,6 +4,7 @@
 
 pub mod controllers;
 pub mod face;
+pub mod faults;
 pub mod fields;
 pub mod kinds;
 pub mod managers;
