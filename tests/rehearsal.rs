@@ -234,7 +234,7 @@ async fn survives(n: u64, fault: Fault) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fault_at_any_request_is_survived_or_told_and_the_next_deploy_mends_it() {
+async fn a_fault_is_survived_or_told_and_the_next_deploy_mends_it() {
     let face = Face::new("2026-01-01T00:00:00Z".parse().unwrap());
     let _controllers = Controllers::start(&face);
     deployed(prepared(&face, "local", "k3d-x").await).await;

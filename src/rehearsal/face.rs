@@ -23,7 +23,7 @@ use super::faults::{Fault, Faults};
 use super::kinds::{Kind, discovery};
 use super::route::{Parameters, Route};
 use super::schema::Schema;
-use super::server::{Request, Server};
+use super::server::{Request, Server, written};
 use super::status::Status;
 use super::store::Key;
 
@@ -94,8 +94,7 @@ impl Face {
     /// Now, in whole seconds.
     pub fn time(&self) -> String {
         let (began, base) = self.began;
-        let now = began.checked_add(base.elapsed()).unwrap_or(began);
-        now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+        written(began.checked_add(base.elapsed()).unwrap_or(began))
     }
 
     async fn receive(self, request: HttpRequest<Body>) -> io::Result<Answer> {

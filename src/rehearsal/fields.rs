@@ -86,7 +86,7 @@ impl Fields {
     /// The same set, and with every field of a structure that holds a field of the set that structure's
     /// field itself. (Items of lists and keys of maps are not fields of a structure.)
     ///
-    /// k8s:staging/src/k8s.io/... `EnsureNamedFieldsAreMembers` of structured-merge-diff
+    /// k8s:vendor/sigs.k8s.io/structured-merge-diff/v4/fieldpath/set.go (`EnsureNamedFieldsAreMembers`)
     pub fn with_structures(&self, schema: &Schema, of: &Type) -> Self {
         let inner = |(key, inner): (&String, &Self)| {
             let (element, is_named) = schema.element(of, key);

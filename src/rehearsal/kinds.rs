@@ -19,7 +19,7 @@ const fn kind(api_version: &'static str, kind: &'static str, plural: &'static st
     Kind { api_version, kind, plural, namespaced: true }
 }
 
-/// Every kind that keyboss deploys, watches or asks for.
+/// The kinds that keyboss deploys and watches, but for ServiceMonitors, which a plain cluster does not serve either.
 pub static KINDS: [Kind; 21] = [
     Kind { api_version: "v1", kind: "Namespace", plural: "namespaces", namespaced: false },
     kind("v1", "ConfigMap", "configmaps"),

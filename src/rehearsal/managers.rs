@@ -23,9 +23,9 @@ const UNOWNED: [&str; 9] = [
 /// One write to an object.
 #[derive(Clone, Copy, Debug)]
 pub struct Write<'a> {
-    /// The version and kind of what is written.
+    /// The shapes of everything inside it.
     pub schema: &'a Schema,
-    /// Its shape.
+    /// The shape of what is written.
     pub shape: &'a Type,
     /// Who writes.
     pub manager: &'a str,

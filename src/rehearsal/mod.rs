@@ -1,6 +1,7 @@
 //! A Kubernetes cluster inside the process: its objects, and what its API server does with each write.
 //!
-//! Every rule of its API server is compared with a real one by `tests/cluster/conformance.rs`.
+//! How its API server creates, applies, patches, lists, deletes and is discovered is compared with a real one by
+//! `tests/cluster/conformance.rs`; watches, the graceful end of pods and the controllers are not.
 
 pub mod controllers;
 pub mod face;

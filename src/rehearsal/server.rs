@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::kinds::Kind;
@@ -23,10 +24,15 @@ const KEPT: [&str; 6] =
 pub struct Request<'a> {
     /// The field manager.
     pub manager: &'a str,
-    /// RFC 3339, in whole seconds.
+    /// When, as [`written`].
     pub time: &'a str,
     /// Answer only; store nothing.
     pub dry_run: bool,
+}
+
+/// A moment as the API writes it: RFC 3339, in whole seconds.
+pub fn written(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// The rehearsal cluster's API server.

@@ -1,4 +1,4 @@
-//! The rehearsal cluster's rules against a real API server: the same writes to both, from the same state.
+//! The rehearsal cluster's API server against a real one: the same requests to both, from an empty namespace on.
 
 use std::error::Error;
 

@@ -32,7 +32,6 @@ enum Stage {
 
 impl Stage {
     fn of(pod: &Value) -> Self {
-        let runs_for_ever = matches!(pod["spec"]["restartPolicy"].as_str(), None | Some("Always"));
         if is_terminating(pod) {
             Self::Ending
         } else if is_in_phase(pod, "Succeeded") || is_in_phase(pod, "Failed") {
@@ -41,7 +40,7 @@ impl Stage {
             Self::Unscheduled
         } else if !is_in_phase(pod, "Running") {
             Self::Pulling
-        } else if !runs_for_ever {
+        } else if ends_by_itself(pod) {
             Self::Working
         } else if is_true(pod, "Ready") {
             Self::Settled
@@ -92,8 +91,7 @@ fn advance(turn: &mut Turn, pod: &Value, stage: Stage) {
         },
         Stage::Pulling => {
             // What ends by itself has no probe: it is ready while it runs.
-            let ends = !matches!(pod["spec"]["restartPolicy"].as_str(), None | Some("Always"));
-            pod_status::runs(&mut next, ends, &time);
+            pod_status::runs(&mut next, ends_by_itself(pod), &time);
         }
         Stage::Starting => pod_status::is_ready(&mut next, &time),
         Stage::Working => pod_status::has_succeeded(&mut next, &time),
@@ -101,6 +99,11 @@ fn advance(turn: &mut Turn, pod: &Value, stage: Stage) {
         Stage::Settled => return,
     }
     turn.put(next);
+}
+
+/// A Job's pod does; any other runs until it is told to go.
+fn ends_by_itself(pod: &Value) -> bool {
+    !matches!(pod["spec"]["restartPolicy"].as_str(), None | Some("Always"))
 }
 
 /// Why a pod cannot be scheduled: its claims have no volumes.

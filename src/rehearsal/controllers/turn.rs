@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::kinds::{KINDS, Kind};
-use super::super::server::{Request, Server};
+use super::super::server::{Request, Server, written};
 use super::super::store::Key;
 use super::object::is_owned_by;
 
@@ -32,7 +32,7 @@ pub struct Turn<'a> {
 impl<'a> Turn<'a> {
     /// A step in a cluster that began at that time, this long ago.
     pub fn new(server: &'a mut Server, began: Timestamp, now: Duration) -> Self {
-        let time = began.checked_add(now).unwrap_or(began).strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let time = written(began.checked_add(now).unwrap_or(began));
         Self { server, began, now, wake: None, time, manager: CONTROLLERS }
     }
 
