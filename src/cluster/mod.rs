@@ -4,6 +4,7 @@
 
 mod access;
 mod apply;
+mod clock;
 mod connect;
 mod delete;
 mod diagnose;
@@ -15,6 +16,7 @@ mod watch;
 
 pub use access::{Access, denied};
 pub use apply::{Applied, FIELD_MANAGER, INITIAL_FIELD_MANAGER, Taken, differs};
+pub use clock::Clock;
 pub use connect::{Connection, Target as ContextChoice, choose, connect};
 pub use diagnose::{Evidence, evidence};
 pub use fault::{Fault, call};

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::apply::{Done, apply_all};
 use super::seen;
 use super::wait::{Waited, wait};
-use super::{Change, Clock, Diagnosis, Event, Events, Outcome, PhaseSummary, Prepared};
-use crate::cluster::{Watch, evidence};
+use super::{Change, Diagnosis, Event, Events, Outcome, PhaseSummary, Prepared};
+use crate::cluster::{Clock, Watch, evidence};
 use crate::readiness::{Failure, Memory, Readiness, Target, World, assess, hpa_warning};
 use crate::render::{Object, Phase};
 

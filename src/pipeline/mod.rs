@@ -3,7 +3,6 @@
 //! It decides, and knows neither HTTP nor terminals.
 
 mod apply;
-mod clock;
 mod deploy;
 mod events;
 mod generate;
@@ -18,7 +17,6 @@ mod seen;
 mod selection;
 mod wait;
 
-pub use clock::Clock;
 pub use deploy::deploy;
 pub use events::{Blocker, Change, Diagnosis, Event, Events, Outcome, PhaseSummary};
 pub use preconditions::{Prepared, Request, check_context, prepare};

@@ -2,7 +2,8 @@
 
 use futures::StreamExt;
 
-use super::{Change, Clock, Diagnosis, Event, Events, Outcome, PhaseSummary, Prepared, preconditions};
+use super::{Change, Diagnosis, Event, Events, Outcome, PhaseSummary, Prepared, preconditions};
+use crate::cluster::Clock;
 use crate::render::{Object, Phase};
 
 const CONCURRENCY: usize = 8;

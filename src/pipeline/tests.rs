@@ -9,7 +9,8 @@ use serde_json::json;
 
 use super::observer::Observer;
 use super::wait::{Waited, wait};
-use super::{Clock, Event, Events};
+use super::{Event, Events};
+use crate::cluster::Clock;
 use crate::readiness::{Kind, Memory, Target, World, Write};
 use crate::render::Phase;
 

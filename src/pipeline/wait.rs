@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::observer::Observer;
-use super::{Blocker, Clock, Event, Events};
+use super::{Blocker, Event, Events};
+use crate::cluster::Clock;
 use crate::readiness::{Failure, Memory, Progress, Readiness, Target, assess, worst};
 use crate::render::Phase;
 

@@ -26,6 +26,7 @@ use super::schema::Schema;
 use super::server::{Request, Server, written};
 use super::status::Status;
 use super::store::Key;
+use crate::cluster::Clock;
 
 /// How long an answer takes: never no time at all, or a paused clock would stand still while a client tries again.
 const LATENCY: Duration = Duration::from_millis(1);
@@ -38,7 +39,7 @@ pub struct Face {
     server: Arc<Mutex<Server>>,
     version: watch::Sender<u64>,
     faults: Faults,
-    began: (Timestamp, Instant),
+    clock: Clock,
 }
 
 type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
@@ -50,7 +51,7 @@ impl Face {
             server: Arc::default(),
             version: watch::Sender::new(0),
             faults: Faults::default(),
-            began: (now, Instant::now()),
+            clock: Clock::starting_at(now),
         }
     }
 
@@ -76,9 +77,9 @@ impl Face {
         self.version.subscribe()
     }
 
-    /// When the cluster began: by the wall clock, and by tokio's.
-    pub fn began(&self) -> (Timestamp, Instant) {
-        self.began
+    /// The cluster's clock.
+    pub fn clock(&self) -> Clock {
+        self.clock
     }
 
     /// What goes wrong between this server and its clients.
@@ -93,8 +94,7 @@ impl Face {
 
     /// Now, in whole seconds.
     pub fn time(&self) -> String {
-        let (began, base) = self.began;
-        written(began.checked_add(base.elapsed()).unwrap_or(began))
+        written(self.clock.now())
     }
 
     async fn receive(self, request: HttpRequest<Body>) -> io::Result<Answer> {

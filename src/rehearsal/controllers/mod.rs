@@ -54,17 +54,17 @@ impl Controllers {
 
 async fn run(face: Face) {
     let mut changes = face.changes();
-    let (began, base) = face.began();
+    let clock = face.clock();
     let mut memory = Memory::default();
     loop {
         changes.borrow_and_update();
-        let now = base.elapsed();
-        let wake = face.change(|server| memory.round(server, began, now));
+        let now = clock.elapsed();
+        let wake = face.change(|server| memory.round(server, clock.began(), now));
         sleep(PAUSE).await;
         tokio::select! {
             biased;
             changed = changes.changed() => if changed.is_err() { return },
-            () = sleep_until(base + wake.unwrap_or(now + IDLE)) => {}
+            () = sleep_until(clock.at(wake.unwrap_or(now + IDLE))) => {}
         }
     }
 }

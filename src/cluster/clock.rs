@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-/// The time since a deploy began.
+/// The time since a deploy, or a rehearsal cluster, began.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     began: Timestamp,
@@ -15,7 +15,22 @@ pub struct Clock {
 impl Clock {
     /// Starts at zero.
     pub fn start() -> Self {
-        Self { began: Timestamp::now(), base: Instant::now() }
+        Self::starting_at(Timestamp::now())
+    }
+
+    /// Starts at zero, at this time by the wall clock.
+    pub fn starting_at(began: Timestamp) -> Self {
+        Self { began, base: Instant::now() }
+    }
+
+    /// When it started, by the wall clock.
+    pub fn began(&self) -> Timestamp {
+        self.began
+    }
+
+    /// The time by the wall clock.
+    pub fn now(&self) -> Timestamp {
+        self.began.checked_add(self.elapsed()).unwrap_or(self.began)
     }
 
     /// Time since the start.
@@ -30,7 +45,6 @@ impl Clock {
 
     /// How long ago something was, by the wall clock; zero for the future.
     pub fn age(&self, of: Timestamp) -> Duration {
-        let now = self.began.checked_add(self.elapsed()).unwrap_or(self.began);
-        now.duration_since(of).try_into().unwrap_or(Duration::ZERO)
+        self.now().duration_since(of).try_into().unwrap_or(Duration::ZERO)
     }
 }
