@@ -22,10 +22,14 @@ fn info(world: &World, pod: &str, field: &str) -> String {
     line.unwrap_or_default().trim().to_owned()
 }
 
+/// Whether the replica has what the master has, on its disk too: until a replica has rewritten its log from a copy, a kill
+/// leaves it with what it had before.
 fn in_sync(world: &World, master: &str, replica: &str) -> bool {
     info(world, master, "role") == "master"
         && info(world, replica, "master_host") == format!("{master}.redis")
         && info(world, replica, "master_link_status") == "up"
+        && info(world, replica, "aof_rewrite_in_progress") == "0"
+        && info(world, replica, "aof_rewrite_scheduled") == "0"
 }
 
 fn installed(sets: &[&str]) -> World {
