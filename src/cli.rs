@@ -1,10 +1,13 @@
 //! The command line, as types.
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::pipeline::Selection;
+use crate::rehearsal::scenario::Scenario;
 use crate::render::Phase;
 use crate::report::Output;
 
@@ -26,6 +29,8 @@ pub struct Cli {
 pub enum Command {
     /// Apply all eight phases, waiting until each is really ready.
     Deploy(DeployArgs),
+    /// Do the same on a cluster simulated inside this process, with failures to order; no cluster is needed.
+    Rehearse(RehearseArgs),
     /// Print the objects of a deploy as YAML, secrets masked; no cluster is needed.
     Render(RenderArgs),
 }
@@ -79,6 +84,50 @@ pub struct DeployArgs {
     #[command(flatten)]
     pub environment: EnvironmentArgs,
 
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+
+    /// How.
+    #[command(flatten)]
+    pub run: RunArgs,
+
+    /// Ask the server what would change, and write nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `keyboss rehearse`.
+#[derive(Args, Debug)]
+pub struct RehearseArgs {
+    /// Which environment.
+    #[command(flatten)]
+    pub environment: EnvironmentArgs,
+
+    /// What goes wrong; may be repeated. `--fail list` shows what can.
+    #[arg(long, value_name = "FAILURE", value_parser = failure)]
+    pub fail: Vec<Scenario>,
+
+    /// Begin with a copy of what lives in the namespace of the kubeconfig's cluster, which is only read.
+    #[arg(long)]
+    pub from_cluster: bool,
+
+    /// Let time pass as it does, instead of skipping what is only waiting.
+    #[arg(long)]
+    pub real_time: bool,
+
+    /// Which cluster is copied.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+
+    /// How.
+    #[command(flatten)]
+    pub run: RunArgs,
+}
+
+/// Which cluster.
+#[derive(Args, Debug)]
+pub struct ClusterArgs {
     /// The kubeconfig context; by default the current one.
     #[arg(long, value_name = "NAME")]
     pub context: Option<String>,
@@ -86,7 +135,11 @@ pub struct DeployArgs {
     /// The kubeconfig file; by default $KUBECONFIG or ~/.kube/config.
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
+}
 
+/// How a deploy runs, a rehearsed one too.
+#[derive(Args, Debug)]
+pub struct RunArgs {
     /// How long the whole deploy may take (900, 900s, 15m, 1h).
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration)]
     pub timeout: Duration,
@@ -99,10 +152,6 @@ pub struct DeployArgs {
     #[arg(long, value_name = "PHASE")]
     pub only: Option<Phase>,
 
-    /// Ask the server what would change, and write nothing.
-    #[arg(long)]
-    pub dry_run: bool,
-
     /// A YAML file of secret values, KEY: text, that only you may read.
     #[arg(long, value_name = "FILE")]
     pub secrets_file: Option<PathBuf>,
@@ -110,6 +159,17 @@ pub struct DeployArgs {
     /// What to print.
     #[arg(long, value_enum, default_value = "auto")]
     pub output: Output,
+}
+
+impl RunArgs {
+    /// The phases that run.
+    pub fn selection(&self) -> Selection {
+        match (self.from, self.only) {
+            (Some(first), _) => Selection::From(first),
+            (_, Some(only)) => Selection::Only(only),
+            _ => Selection::All,
+        }
+    }
 }
 
 /// Arguments of `keyboss render`.
@@ -122,6 +182,23 @@ pub struct RenderArgs {
     /// This phase only (name or number).
     #[arg(long, value_name = "PHASE")]
     pub phase: Option<Phase>,
+}
+
+/// `--fail list`: a question instead of a failure.
+#[derive(Debug, thiserror::Error)]
+#[error("a list of failures is asked for")]
+struct ListOfFailures;
+
+/// Whether the command line was not understood only because it asks, with `--fail list`, what can fail.
+pub fn asks_for_failures(error: &clap::Error) -> bool {
+    error.source().is_some_and(|source| source.is::<ListOfFailures>())
+}
+
+fn failure(text: &str) -> Result<Scenario, Box<dyn Error + Send + Sync>> {
+    match text {
+        "list" => Err(Box::new(ListOfFailures)),
+        text => Ok(text.parse()?),
+    }
 }
 
 /// A number of seconds, or a number with s, m or h.

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use keyboss::cli::{Cli, Command};
+use keyboss::cli::{Cli, Command, asks_for_failures};
 use keyboss::commands;
+use keyboss::rehearsal::scenario::FORMS;
 use keyboss::report::{self, Redactor};
 
 /// Usage and precondition errors: nothing was touched.
@@ -12,11 +13,19 @@ const NOTHING_TOUCHED: u8 = 2;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if asks_for_failures(&error) => {
+            print!("{FORMS}");
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => error.exit(),
+    };
     let redactor = Redactor::default();
     report::log_to_stderr(cli.verbose, redactor.clone());
     let outcome = match cli.command {
         Command::Deploy(arguments) => commands::deploy::run(arguments, redactor.clone()).await,
+        Command::Rehearse(arguments) => commands::rehearse::run(arguments, redactor.clone()).await,
         Command::Render(arguments) => commands::render::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {

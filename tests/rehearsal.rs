@@ -1,11 +1,10 @@
 //! The program's own pipeline on the rehearsal cluster: no network, and a clock that does not wait.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use keyboss::cluster::{Connection, Watch, choose};
+use keyboss::cluster::{ContextChoice, Watch};
 use keyboss::environment::{Environment, Project};
 use keyboss::pipeline::{Event, Events, Outcome, Prepared, Request, Selection, deploy, prepare, preview};
 use keyboss::rehearsal::controllers::Controllers;
@@ -42,18 +41,8 @@ fn rendered(environment: &str, sets: &[&str]) -> (Environment, Plan) {
 fn request(face: &Face, environment: &str, context: &str, sets: &[&str]) -> Request {
     let (environment, plan) = rendered(environment, sets);
     let namespace = environment.values.namespace.clone();
-    let kubeconfig = tempfile::NamedTempFile::new().unwrap();
-    let config = format!(
-        "current-context: {context}
-clusters: [{{name: c, cluster: {{server: 'https://rehearsal'}}}}]
-contexts: [{{name: {context}, context: {{cluster: c, user: u, namespace: {namespace}}}}}]
-users: [{{name: u, user: {{}}}}]
-"
-    );
-    fs::write(kubeconfig.path(), config).unwrap();
-    let connection =
-        Connection { client: face.client(&namespace), server: "rehearsal".to_owned(), requests: Arc::default() };
-    let context = choose(Some(kubeconfig.path()), None).unwrap();
+    let connection = face.connection(&namespace).unwrap();
+    let context = ContextChoice::named(context, &namespace);
     let supplied = BTreeMap::from([("RSA_PRIVATE_KEY".to_owned(), "no key".to_owned())]);
     Request { environment, plan, context, connection, supplied, selection: Selection::All }
 }
@@ -121,6 +110,7 @@ async fn a_cluster_whose_controllers_are_dead_is_told_after_five_minutes() {
 #[tokio::test(start_paused = true)]
 async fn a_watch_follows_what_happens() {
     let face = Face::new("2026-01-01T00:00:00Z".parse().unwrap());
+    let _controllers = Controllers::start(&face);
     create_namespace(&face, "keyboss").await;
     let prepared = prepared(&face, "local", "k3d-x").await;
     let find = |name: &str| prepared.request.plan.objects().find(|(_, object)| object.id.name == name).unwrap().1;

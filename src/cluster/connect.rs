@@ -6,13 +6,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
-use http::Request;
+use bytes::Bytes;
+use http::{Request, Response};
 use kube::client::{Body, ClientBuilder, retry::RetryPolicy};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tower::buffer::BufferLayer;
 use tower::retry::RetryLayer;
 use tower::util::MapRequestLayer;
+use tower::{BoxError, Service};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -26,6 +28,13 @@ pub struct Target {
     kubeconfig: Kubeconfig,
 }
 
+impl Target {
+    /// A context that no kubeconfig holds: that of a cluster inside the process.
+    pub fn named(context: &str, namespace: &str) -> Self {
+        Self { context: context.to_owned(), namespace: namespace.to_owned(), kubeconfig: Kubeconfig::default() }
+    }
+}
+
 /// A client and what is known of its server.
 #[derive(Clone)]
 pub struct Connection {
@@ -33,11 +42,38 @@ pub struct Connection {
     pub client: Client,
     /// The server's address.
     pub server: String,
-    /// Requests sent so far, retries included.
-    pub requests: Arc<AtomicU64>,
+    requests: Arc<AtomicU64>,
 }
 
 impl Connection {
+    /// A client that sends its requests through `builder`'s service, and sends a request again that the server was too
+    /// busy for.
+    ///
+    /// # Errors
+    /// None that depends on anything but this code.
+    pub fn through<S, B>(builder: ClientBuilder<S>, server: &str) -> Result<Self>
+    where
+        S: Service<Request<Body>, Response = Response<B>> + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError> + Send + Sync,
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        // The client's own policy waits for minutes; ours gives up within the request's time-out.
+        let retry = RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(3), 6, true)?;
+        let requests = Arc::new(AtomicU64::new(0));
+        let counter = Arc::clone(&requests);
+        let client = builder
+            .with_layer(&MapRequestLayer::new(move |request: Request<Body>| {
+                counter.fetch_add(1, Ordering::Relaxed);
+                request
+            }))
+            .with_layer(&BufferLayer::new(1024))
+            .with_layer(&RetryLayer::new(retry))
+            .build();
+        Ok(Self { client, server: server.to_owned(), requests })
+    }
+
     /// Requests sent so far, retries included.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
@@ -78,20 +114,9 @@ pub async fn connect(target: &Target) -> Result<Connection> {
         .await
         .with_context(|| format!("the kubeconfig's context {} cannot be used", target.context))?;
     config.connect_timeout = Some(CONNECT_TIMEOUT);
-    // The client's own policy waits for minutes; ours gives up within the request's time-out.
+    // Ours stands in its place.
     config.default_retry = false;
-    let retry = RetryPolicy::new(Duration::from_millis(100), Duration::from_secs(3), 6, true)?;
     let server = config.cluster_url.to_string();
     tracing::info!(context = target.context, server, "connecting");
-    let requests = Arc::new(AtomicU64::new(0));
-    let counter = Arc::clone(&requests);
-    let client = ClientBuilder::try_from(config)?
-        .with_layer(&MapRequestLayer::new(move |request: Request<Body>| {
-            counter.fetch_add(1, Ordering::Relaxed);
-            request
-        }))
-        .with_layer(&BufferLayer::new(1024))
-        .with_layer(&RetryLayer::new(retry))
-        .build();
-    Ok(Connection { client, server: server.trim_end_matches('/').to_owned(), requests })
+    Connection::through(ClientBuilder::try_from(config)?, server.trim_end_matches('/'))
 }

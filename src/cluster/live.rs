@@ -30,6 +30,11 @@ impl Live {
         self.0.iter().filter(move |((of, _), _)| of == kind).map(|(_, value)| value)
     }
 
+    /// Every live object.
+    pub fn iter(&self) -> impl Iterator<Item = &Value> {
+        self.0.values()
+    }
+
     /// Forgets one.
     pub fn remove(&mut self, id: &ObjectId) {
         self.0.remove(&(id.kind.clone(), id.name.clone()));

@@ -1,6 +1,8 @@
 //! One thin file per subcommand: it wires the rooms below and holds no logic of its own.
 
 mod common;
+mod copied;
 pub mod deploy;
+pub mod rehearse;
 pub mod render;
 mod supplied;

@@ -26,6 +26,8 @@ pub enum Event {
         phases: Vec<Phase>,
         /// Nothing will be written.
         dry_run: bool,
+        /// The cluster is simulated: it is a rehearsal.
+        rehearsal: bool,
     },
     /// Something people should know that is no failure (an older API is used, a conflict was forced).
     Notice {

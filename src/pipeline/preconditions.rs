@@ -13,6 +13,7 @@ use crate::readiness::blocked;
 use crate::render::{MANAGED_BY, ObjectId, Phase, Plan, stamp};
 
 /// What is to be deployed, and where.
+#[derive(Clone)]
 pub struct Request {
     /// The environment.
     pub environment: Environment,

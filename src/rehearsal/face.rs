@@ -1,6 +1,5 @@
 //! The API server as a client sees it: HTTP requests in, answers out, with no network between.
 
-use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,30 +7,28 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::{StreamExt, stream};
-use http::{Method, Request as HttpRequest, Response};
+use futures::{Stream, StreamExt, stream};
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Request as HttpRequest, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
-use http_body_util::{BodyExt, Full, StreamBody};
+use http_body_util::{BodyExt, StreamBody};
 use jiff::Timestamp;
 use kube::Client;
-use kube::client::Body;
-use serde_json::{Value, json};
+use kube::client::{Body, ClientBuilder};
 use tokio::sync::watch;
-use tokio::time::Instant;
 
+use super::answers::{Answer, answer};
+use super::call::Call;
 use super::faults::{Fault, Faults};
-use super::kinds::{Kind, discovery};
-use super::route::{Parameters, Route};
-use super::schema::Schema;
-use super::server::{Request, Server, written};
+use super::rights::Rights;
+use super::route::Route;
+use super::server::{Server, written};
 use super::status::Status;
-use super::store::Key;
-use crate::cluster::Clock;
+use super::watching::Watching;
+use crate::cluster::{Clock, Connection};
 
 /// How long an answer takes: never no time at all, or a paused clock would stand still while a client tries again.
-const LATENCY: Duration = Duration::from_millis(1);
-/// How long a watch lasts that asks for no time.
-const WATCH: Duration = Duration::from_secs(300);
+pub(super) const LATENCY: Duration = Duration::from_millis(1);
 
 /// The API server of a rehearsal cluster. Clones are the same server.
 #[derive(Clone)]
@@ -39,10 +36,11 @@ pub struct Face {
     server: Arc<Mutex<Server>>,
     version: watch::Sender<u64>,
     faults: Faults,
+    rights: Rights,
     clock: Clock,
 }
 
-type Answer = Response<UnsyncBoxBody<Bytes, Infallible>>;
+type HttpAnswer = Response<UnsyncBoxBody<Bytes, io::Error>>;
 
 impl Face {
     /// An empty cluster, at this time by the wall clock.
@@ -51,13 +49,22 @@ impl Face {
             server: Arc::default(),
             version: watch::Sender::new(0),
             faults: Faults::default(),
+            rights: Rights::default(),
             clock: Clock::starting_at(now),
         }
     }
 
-    /// A client of it.
+    /// A client of it that tries nothing again.
     pub fn client(&self, namespace: &str) -> Client {
         Client::new(self.clone(), namespace)
+    }
+
+    /// The program's own connection to it.
+    ///
+    /// # Errors
+    /// As [`Connection::through`].
+    pub fn connection(&self, namespace: &str) -> anyhow::Result<Connection> {
+        Connection::through(ClientBuilder::new(self.clone(), namespace), "rehearsal")
     }
 
     /// The server, to be looked at from inside the cluster.
@@ -67,8 +74,11 @@ impl Face {
 
     /// Changes the server from inside the cluster; watches see what has changed.
     pub fn change<T>(&self, change: impl FnOnce(&mut Server) -> T) -> T {
-        let result = change(&mut self.server());
-        self.tell();
+        let mut server = self.server();
+        let result = change(&mut server);
+        let version = server.store().version();
+        drop(server);
+        self.version.send_if_modified(|told| std::mem::replace(told, version) != version);
         result
     }
 
@@ -87,194 +97,88 @@ impl Face {
         &self.faults
     }
 
-    fn tell(&self) {
-        let version = self.server().store().version();
-        self.version.send_if_modified(|told| std::mem::replace(told, version) != version);
+    /// What the user may do.
+    pub fn rights(&self) -> &Rights {
+        &self.rights
     }
 
-    /// Now, in whole seconds.
-    pub fn time(&self) -> String {
-        written(self.clock.now())
-    }
-
-    async fn receive(self, request: HttpRequest<Body>) -> io::Result<Answer> {
+    async fn receive(self, request: HttpRequest<Body>) -> io::Result<HttpAnswer> {
         tokio::time::sleep(LATENCY).await;
+        let call = Call::read(request).await;
         let reset = || Err(io::ErrorKind::ConnectionReset.into());
-        match self.faults.next() {
-            None => Ok(self.answer(request).await),
-            Some(Fault::Refused(code)) => Ok(whole(code, &Status::ordered(code).body())),
+        match self.faults.next(&call) {
+            None => Ok(self.answer(&call)),
+            Some(Fault::Refused(code)) => Ok(refused(&Status::ordered(code))),
             Some(Fault::Reset) => reset(),
             Some(Fault::ReplyLost) => {
-                self.answer(request).await;
+                self.answer(&call);
                 reset()
             }
+            Some(Fault::Torn) => Ok(self.answer(&call).map(torn)),
             Some(Fault::Silence) => std::future::pending().await,
         }
     }
 
-    async fn answer(self, request: HttpRequest<Body>) -> Answer {
-        let (head, body) = request.into_parts();
-        let body = body.collect_bytes().await.unwrap_or_default();
-        let parameters = Parameters::read(head.uri.query());
-        let route = Route::read(head.uri.path());
-        if let Some(Route::Objects(kind, namespace)) = &route
-            && head.method == Method::GET
-            && parameters.is_on("watch")
-        {
-            return self.watch(kind, namespace.clone(), &parameters);
+    fn answer(&self, call: &Call) -> HttpAnswer {
+        if let (Some(Route::Objects(kind, namespace)), "watch") = (&call.route, call.verb()) {
+            let now = self.server().store().version();
+            let watching = self
+                .rights
+                .check(call, false)
+                .and_then(|()| Watching::read(kind, namespace.clone(), &call.parameters, now));
+            return match watching {
+                Ok(watching) => response(200, "application/json", watching.lines(self.clone())),
+                Err(status) => refused(&status),
+            };
         }
-        let kind = head.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let answer = match route {
-            Some(route) => self.execute(&head.method, route, &parameters, kind.unwrap_or_default(), &body),
-            None => Err(Status::no_such_place()),
-        };
-        self.tell();
-        match answer {
-            Ok((code, value)) => whole(code, &value),
-            Err(status) => whole(status.code, &status.body()),
+        let time = written(self.clock.now());
+        match self.change(|server| answer(server, &self.rights, call, &time)) {
+            Ok(Answer::Object(code, object)) => response(code, "application/json", once(object.to_string())),
+            Ok(Answer::Text(text)) => response(200, "text/plain", once(text)),
+            Err(status) => refused(&status),
         }
-    }
-
-    fn execute(
-        &self,
-        method: &Method,
-        route: Route,
-        parameters: &Parameters,
-        content_type: &str,
-        body: &[u8],
-    ) -> Result<(u16, Value), Status> {
-        let time = self.time();
-        let request = Request {
-            manager: Some(parameters.text("fieldManager")).filter(|manager| !manager.is_empty()).unwrap_or("unknown"),
-            time: &time,
-            dry_run: parameters.text("dryRun") == "All",
-        };
-        let parse = || serde_json::from_slice::<Value>(body).map_err(|error| Status::bad_request(error.to_string()));
-        let mut server = self.server();
-        match (method.as_str(), route) {
-            ("GET", Route::Version) => Ok((200, version())),
-            ("GET", Route::Discovery(of)) => discovery(&of).map(|list| (200, list)).ok_or_else(Status::no_such_place),
-            ("POST", Route::AccessReview) => {
-                let mut review = parse()?;
-                review["status"] = json!({"allowed": true});
-                Ok((201, review))
-            }
-            ("GET", Route::Objects(kind, namespace)) => Ok((200, list(&server, kind, &namespace))),
-            ("POST", Route::Objects(kind, namespace)) => {
-                let object = parse()?;
-                let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-                let key = Key { kind, namespace, name };
-                Ok((201, Value::clone(&*server.create(&key, object, request)?)))
-            }
-            ("GET", Route::Object(key)) => Ok((200, Value::clone(&*server.get(&key)?))),
-            ("PATCH", Route::Object(key)) => {
-                let is_new = server.get(&key).is_err();
-                let object = match content_type {
-                    "application/apply-patch+yaml" => {
-                        server.apply(&key, &parse()?, parameters.is_on("force"), request)?
-                    }
-                    "application/merge-patch+json" => server.merge(&key, &parse()?, request)?,
-                    other => return Err(Status::unsupported(other)),
-                };
-                Ok((if is_new { 201 } else { 200 }, Value::clone(&*object)))
-            }
-            ("DELETE", Route::Object(key)) => {
-                let options = if body.is_empty() { Value::Null } else { parse()? };
-                let uid = options["preconditions"]["uid"].as_str();
-                server.delete(&key, uid, request).map(|last| (200, deleted(&key, &last)))
-            }
-            _ => Err(Status::not_allowed()),
-        }
-    }
-
-    /// A watch: what happens after a version, as it happens.
-    fn watch(&self, kind: &'static Kind, namespace: String, parameters: &Parameters) -> Answer {
-        let from = parameters.number("resourceVersion").unwrap_or_else(|| self.server().store().version());
-        let end = Instant::now() + parameters.number("timeoutSeconds").map_or(WATCH, Duration::from_secs);
-        let state = Some((from, self.clone(), self.version.subscribe()));
-        let batches = stream::unfold(state, move |state| {
-            let namespace = namespace.clone();
-            async move {
-                let (from, face, mut version) = state?;
-                loop {
-                    version.borrow_and_update();
-                    let happened = face.server().store().since(from, kind, &namespace);
-                    let changes = match happened {
-                        Ok(changes) => changes,
-                        Err(status) => return Some((vec![line("ERROR", &status.body())], None)),
-                    };
-                    if let Some(last) = changes.last() {
-                        let lines = changes.iter().map(|change| line(change.event.name(), &change.object)).collect();
-                        return Some((lines, Some((last.version, face, version))));
-                    }
-                    match tokio::time::timeout_at(end, version.changed()).await {
-                        Ok(Ok(())) => tokio::time::sleep(LATENCY).await,
-                        _ => return None,
-                    }
-                }
-            }
-        });
-        let frames = batches.flat_map(|lines: Vec<Bytes>| {
-            stream::iter(lines.into_iter().map(|line| Ok::<_, Infallible>(http_body::Frame::data(line))))
-        });
-        Response::new(StreamBody::new(frames).boxed_unsync())
     }
 }
 
 impl tower::Service<HttpRequest<Body>> for Face {
-    type Response = Answer;
+    type Response = HttpAnswer;
     type Error = io::Error;
-    type Future = Pin<Box<dyn Future<Output = io::Result<Answer>> + Send>>;
+    type Future = Pin<Box<dyn Future<Output = io::Result<HttpAnswer>> + Send>>;
 
     fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }
 
+    /// What was sent is done, whether or not the client still waits for the answer.
     fn call(&mut self, request: HttpRequest<Body>) -> Self::Future {
-        let face = self.clone();
-        Box::pin(face.receive(request))
+        let received = tokio::spawn(self.clone().receive(request));
+        Box::pin(async { received.await.unwrap_or_else(|error| Err(io::Error::other(error))) })
     }
 }
 
-fn line(event: &str, object: &Value) -> Bytes {
-    Bytes::from(format!("{}\n", json!({"type": event, "object": object})))
+fn refused(status: &Status) -> HttpAnswer {
+    response(status.code, "application/json", once(status.body().to_string()))
 }
 
-fn whole(code: u16, value: &Value) -> Answer {
-    let mut response = Response::new(Full::new(Bytes::from(value.to_string())).boxed_unsync());
-    *response.status_mut() = http::StatusCode::from_u16(code).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    let json = http::HeaderValue::from_static("application/json");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, json);
+fn once(text: String) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::iter([Ok(Bytes::from(text))])
+}
+
+fn response(
+    code: u16,
+    content_type: &'static str,
+    parts: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
+) -> HttpAnswer {
+    let mut response = Response::new(StreamBody::new(parts.map(|part| part.map(http_body::Frame::data))).boxed_unsync());
+    *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
-fn version() -> Value {
-    let version = &Schema::v1_20().version;
-    let mut numbers = version.trim_start_matches('v').split('.');
-    let mut number = || numbers.next().unwrap_or_default().to_owned();
-    json!({"major": number(), "minor": number(), "gitVersion": version, "gitCommit": "", "gitTreeState": "",
-           "buildDate": "", "goVersion": "", "compiler": "", "platform": ""})
-}
-
-/// The server leaves kind and version out of a list's items.
-fn list(server: &Server, kind: &'static Kind, namespace: &str) -> Value {
-    let item = |object: &Arc<Value>| {
-        let mut item = Value::clone(object);
-        if let Some(map) = item.as_object_mut() {
-            map.remove("kind");
-            map.remove("apiVersion");
-        }
-        item
-    };
-    let store = server.store();
-    let items: Vec<Value> = store.list(kind, namespace).map(item).collect();
-    let version = store.version().to_string();
-    json!({"kind": format!("{}List", kind.kind), "apiVersion": kind.api_version,
-           "metadata": {"resourceVersion": version}, "items": items})
-}
-
-/// What a deletion is answered with.
-fn deleted(key: &Key, last: &Value) -> Value {
-    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-           "details": {"name": key.name, "kind": key.kind.plural, "uid": last["metadata"]["uid"]}})
+/// Half of the first part of a body, then no more of it.
+fn torn(body: UnsyncBoxBody<Bytes, io::Error>) -> UnsyncBoxBody<Bytes, io::Error> {
+    let half = |part: Bytes| part.slice(..part.len() / 2);
+    let parts = body.into_data_stream().take(1).map(move |part| part.map(half));
+    let broken = stream::iter([Err(io::ErrorKind::ConnectionReset.into())]);
+    StreamBody::new(parts.chain(broken).map(|part| part.map(http_body::Frame::data))).boxed_unsync()
 }

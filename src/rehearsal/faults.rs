@@ -1,7 +1,8 @@
 //! What may go wrong between a client and the API server, to order.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::call::Call;
 use super::status::Status;
 
 /// What goes wrong with one request.
@@ -13,38 +14,76 @@ pub enum Fault {
     Reset,
     /// The server does what was asked; the connection breaks before its answer arrives.
     ReplyLost,
+    /// The server does what was asked; the connection breaks in the midst of its answer.
+    Torn,
     /// No answer ever comes.
     Silence,
 }
 
-/// The requests so far, and which one is to fail.
+/// Which requests go wrong, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// "PATCH" or "patch", "WATCH" or "watch"; "*" is any.
+    pub verb: String,
+    /// The plural name, as [`Call::resource`] has it; "*" is any.
+    pub resource: String,
+    /// What goes wrong.
+    pub fault: Fault,
+    /// With the n-th of them only, counted from 1; None is with each.
+    pub at: Option<u64>,
+}
+
+/// The requests so far, and which are to fail.
 #[derive(Clone, Debug, Default)]
-pub struct Faults(Arc<Mutex<Order>>);
+pub struct Faults(Arc<Mutex<Orders>>);
 
 #[derive(Debug, Default)]
-struct Order {
+struct Orders {
     requests: u64,
-    fault: Option<(u64, Fault)>,
+    /// Each with how many requests it has met.
+    rules: Vec<(Rule, u64)>,
 }
 
 impl Faults {
     /// Lets the n-th request from now on fail, counted from 1.
     pub fn at(&self, n: u64, fault: Fault) {
-        let mut order = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        order.fault = Some((order.requests + n, fault));
+        self.add(Rule { verb: "*".to_owned(), resource: "*".to_owned(), fault, at: Some(n) });
+    }
+
+    /// Lets requests fail from now on.
+    pub fn add(&self, rule: Rule) {
+        self.orders().rules.push((rule, 0));
     }
 
     /// How many requests there were.
     pub fn requests(&self) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).requests
+        self.orders().requests
     }
 
     /// Counts one request; what goes wrong with it.
-    pub(super) fn next(&self) -> Option<Fault> {
-        let mut order = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        order.requests += 1;
-        let is_due = order.fault.is_some_and(|(at, _)| at == order.requests);
-        if is_due { order.fault.take().map(|(_, fault)| fault) } else { None }
+    pub(super) fn next(&self, call: &Call) -> Option<Fault> {
+        let mut orders = self.orders();
+        orders.requests += 1;
+        let mut first = None;
+        for (rule, met) in orders.rules.iter_mut().filter(|(rule, _)| rule.is_about(call)) {
+            *met += 1;
+            if rule.at.is_none_or(|at| at == *met) {
+                first = first.or(Some(rule.fault));
+            }
+        }
+        first
+    }
+
+    fn orders(&self) -> MutexGuard<'_, Orders> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Rule {
+    fn is_about(&self, call: &Call) -> bool {
+        let names = [call.verb(), call.method.as_str()];
+        (self.verb == "*" || names.iter().any(|name| self.verb.eq_ignore_ascii_case(name)))
+            && (self.resource == "*" || self.resource == call.resource())
     }
 }
 
@@ -52,10 +91,15 @@ impl Status {
     /// A refusal of this code that has no other cause than an order.
     pub(super) fn ordered(code: u16) -> Self {
         let reason = match code {
+            401 => "Unauthorized",
             403 => "Forbidden",
+            404 => "NotFound",
             409 => "Conflict",
+            410 => "Expired",
+            422 => "Invalid",
             429 => "TooManyRequests",
             503 => "ServiceUnavailable",
+            504 => "Timeout",
             _ => "InternalError",
         };
         let message = format!("a fault to order ({reason})");

@@ -45,6 +45,11 @@ pub static KINDS: [Kind; 21] = [
 ];
 
 impl Kind {
+    /// Its place in [`KINDS`].
+    pub fn place(&self) -> usize {
+        KINDS.iter().position(|kind| std::ptr::eq(kind, self) || kind == self).unwrap_or_default()
+    }
+
     /// The API group; empty for the core group.
     pub fn group(&self) -> &'static str {
         self.api_version.split_once('/').map_or("", |(group, _)| group)

@@ -3,16 +3,28 @@
 //! How its API server creates, applies, patches, lists, deletes and is discovered is compared with a real one by
 //! `tests/cluster/conformance.rs`; watches, the graceful end of pods and the controllers are not.
 
+pub mod adopt;
+pub mod ailments;
+pub mod answers;
+pub mod call;
 pub mod controllers;
+pub mod deletion;
 pub mod face;
 pub mod faults;
 pub mod fields;
 pub mod kinds;
+pub mod logs;
 pub mod managers;
 pub mod merge;
 pub mod references;
+pub mod retold;
+pub mod rights;
 pub mod route;
+pub mod scenario;
 pub mod schema;
+pub mod selection;
 pub mod server;
+pub mod stage;
 pub mod status;
 pub mod store;
+pub mod watching;

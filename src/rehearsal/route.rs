@@ -18,6 +18,8 @@ pub enum Route {
     Objects(&'static Kind, String),
     /// One object.
     Object(Key),
+    /// The log of a pod's container.
+    Log(Key),
 }
 
 impl Route {
@@ -32,17 +34,18 @@ impl Route {
         };
         let objects =
             |namespace: &str, plural| Some(Self::Objects(Kind::at(&api_version, plural)?, namespace.to_owned()));
-        let object = |namespace: &str, plural, name: &str| {
+        let key = |namespace: &str, plural, name: &str| {
             let kind = Kind::at(&api_version, plural)?;
-            Some(Self::Object(Key { kind, namespace: namespace.to_owned(), name: name.to_owned() }))
+            Some(Key { kind, namespace: namespace.to_owned(), name: name.to_owned() })
         };
         match rest {
             [] => Some(Self::Discovery(api_version)),
             ["selfsubjectaccessreviews"] if api_version == "authorization.k8s.io/v1" => Some(Self::AccessReview),
             [plural] => objects("", plural),
-            ["namespaces", name] => object("", "namespaces", name),
+            ["namespaces", name] => key("", "namespaces", name).map(Self::Object),
             ["namespaces", namespace, plural] => objects(namespace, plural),
-            ["namespaces", namespace, plural, name] => object(namespace, plural, name),
+            ["namespaces", namespace, plural, name] => key(namespace, plural, name).map(Self::Object),
+            ["namespaces", namespace, "pods", name, "log"] => key(namespace, "pods", name).map(Self::Log),
             _ => None,
         }
     }
@@ -95,6 +98,8 @@ mod tests {
                 "/apis/apps/v1/namespaces/a/deployments/x",
                 Some(Route::Object(key(kind("apps/v1", "Deployment"), "a", "x"))),
             ),
+            ("/api/v1/namespaces/a/pods/x/log", Some(Route::Log(key(kind("v1", "Pod"), "a", "x")))),
+            ("/api/v1/namespaces/a/pods/x/exec", None),
             ("/api/v1/namespaces/a/pots/x", None),
             ("/apis/apps/v2/namespaces/a/deployments/x", None),
             ("/healthz", None),

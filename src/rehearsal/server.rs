@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::{Value, json};
 
+use super::deletion::{self, Deletion};
 use super::kinds::Kind;
+use super::logs::Logs;
 use super::managers::{Refusal, Write};
 use super::schema::Schema;
 use super::status::Status;
@@ -39,6 +42,7 @@ pub fn written(at: Timestamp) -> String {
 #[derive(Debug, Default)]
 pub struct Server {
     store: Store,
+    logs: Logs,
     uids: u64,
 }
 
@@ -106,7 +110,35 @@ impl Server {
         self.keep(key, Some(live), object, request)
     }
 
-    /// Replaces an object, its status too (PUT).
+    /// Patches an object (<https://www.rfc-editor.org/rfc/rfc6902>).
+    ///
+    /// # Errors
+    /// 404 when it is not there; 400 for what is no such patch; 422 when a test of it fails or its place is not there.
+    pub fn patch(&mut self, key: &Key, patch: Value, request: Request) -> Answer {
+        let live = self.get(key)?;
+        let patch: json_patch::Patch =
+            serde_json::from_value(patch).map_err(|error| Status::bad_request(error.to_string()))?;
+        let mut object = Value::clone(&live);
+        json_patch::patch(&mut object, &patch).map_err(|error| Status::unprocessable(&error.to_string()))?;
+        check_version(key, Some(&live), &object)?;
+        self.update(key, Some(&live), &mut object, request)?;
+        self.keep(key, Some(live), object, request)
+    }
+
+    /// Replaces an object for a client (PUT), who has no hand in its status.
+    ///
+    /// # Errors
+    /// As [`Self::replace`].
+    pub fn write(&mut self, key: &Key, mut object: Value, request: Request) -> Answer {
+        let status = self.get(key)?.get("status").cloned();
+        if let Some(map) = object.as_object_mut() {
+            map.remove("status");
+            map.extend(status.map(|status| ("status".to_owned(), status)));
+        }
+        self.replace(key, object, request)
+    }
+
+    /// Replaces an object, its status too.
     ///
     /// # Errors
     /// 404 when it is not there; 409 when it is written for another resourceVersion.
@@ -117,35 +149,44 @@ impl Server {
         self.keep(key, Some(live), object, request)
     }
 
-    /// Deletes an object. A pod that runs on a node is told to go; its node ends it.
+    /// Deletes an object: at once, or once its node or its finalizers let it go. The state it is left in.
     ///
     /// # Errors
-    /// 404 when it is not there; 409 when it is not the one with the given uid.
-    pub fn delete(&mut self, key: &Key, uid: Option<&str>, request: Request) -> Answer {
+    /// 404 when it is not there; 409 when it is not the one of the preconditions.
+    pub fn delete(&mut self, key: &Key, options: &DeleteOptions, request: Request) -> Answer {
         let live = self.get(key)?;
-        let has = live["metadata"]["uid"].as_str().unwrap_or_default();
-        if let Some(asked) = uid.filter(|asked| *asked != has) {
-            return Err(Status::other_uid(key.kind, &key.name, asked, has));
-        }
-        if request.dry_run {
-            return Ok(live);
-        }
-        if let Some(grace) = grace(key, &live) {
-            if live["metadata"]["deletionTimestamp"].is_null() {
-                let mut object = Value::clone(&live);
-                object["metadata"]["deletionTimestamp"] = json!(request.time);
-                object["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
-                return Ok(self.store.put(key.clone(), object));
+        match deletion::decide(key, &live, options, request.time)? {
+            _ if request.dry_run => Ok(live),
+            Deletion::Now => {
+                self.end(key);
+                Ok(live)
             }
-            return Ok(live);
+            Deletion::Later(object) if *live == object => Ok(live),
+            Deletion::Later(object) => Ok(self.store.put(key.clone(), object)),
         }
-        self.store.remove(key);
-        Ok(live)
     }
 
-    /// Ends a pod that was told to go.
+    /// Ends an object that was told to go.
     pub fn end(&mut self, key: &Key) {
         self.store.remove(key);
+    }
+
+    /// Puts an object here as it was elsewhere: the server adds nothing to it.
+    pub fn adopt(&mut self, key: Key, object: Value) {
+        self.store.put(key, object);
+    }
+
+    /// What the containers have written.
+    pub fn logs(&mut self) -> &mut Logs {
+        &mut self.logs
+    }
+
+    /// The log of a pod's container; its last so many lines.
+    ///
+    /// # Errors
+    /// 404 without the pod; 400 for a container that has not begun yet.
+    pub fn log(&self, key: &Key, container: &str, previous: bool, lines: Option<u64>) -> Result<String, Status> {
+        self.logs.read(&*self.get(key)?, container, previous, lines)
     }
 
     fn update(&self, key: &Key, live: Option<&Value>, object: &mut Value, request: Request) -> Result<(), Status> {
@@ -183,6 +224,11 @@ impl Server {
         }
         match live {
             Some(live) if *live == object => Ok(live),
+            // Its last finalizer has let it go.
+            Some(_) if !request.dry_run && deletion::is_over(&object) => {
+                self.end(key);
+                Ok(Arc::new(object))
+            }
             _ if request.dry_run => Ok(Arc::new(object)),
             _ => Ok(self.store.put(key.clone(), object)),
         }
@@ -193,15 +239,6 @@ impl Server {
         let namespace = Key { kind, namespace: String::new(), name: key.namespace.clone() };
         self.get(&namespace).map(drop)
     }
-}
-
-/// The seconds that an object is given to go: only a pod that is on a node and has not ended is given any
-/// (k8s:pkg/registry/core/pod/strategy.go, `CheckGracefulDelete`).
-fn grace(key: &Key, live: &Value) -> Option<u64> {
-    let phase = live["status"]["phase"].as_str().unwrap_or_default();
-    let runs = key.kind.kind == "Pod" && live["spec"]["nodeName"].is_string();
-    let grace = live["spec"]["terminationGracePeriodSeconds"].as_u64().unwrap_or(30);
-    (runs && !matches!(phase, "Succeeded" | "Failed")).then_some(grace)
 }
 
 fn shape(kind: &Kind) -> Result<super::schema::Type, Status> {

@@ -20,7 +20,10 @@ pub struct Status {
 
 impl Status {
     fn about(code: u16, reason: &'static str, kind: &Kind, name: &str, message: String) -> Self {
-        let mut details = json!({"name": name, "kind": kind.plural});
+        let mut details = json!({"kind": kind.plural});
+        if !name.is_empty() {
+            details["name"] = json!(name);
+        }
         if !kind.group().is_empty() {
             details["group"] = json!(kind.group());
         }
@@ -62,6 +65,28 @@ impl Status {
         Self { code: 409, reason: "Conflict", message, details }
     }
 
+    /// The user may not do that.
+    pub fn forbidden(kind: &Kind, name: &str, verb: &str, resource: &str, namespace: &str) -> Self {
+        let place = match namespace {
+            "" => "at the cluster scope".to_owned(),
+            namespace => format!("in the namespace {namespace:?}"),
+        };
+        let named = if name.is_empty() { String::new() } else { format!(" {name:?}") };
+        let message = format!(
+            "{}{named} is forbidden: User \"rehearsal\" cannot {verb} resource {resource:?} in API group {:?} {place}",
+            kind.resource(),
+            kind.group()
+        );
+        Self::about(403, "Forbidden", kind, name, message)
+    }
+
+    /// A patch that cannot be applied.
+    pub fn unprocessable(why: &str) -> Self {
+        let message = "the server rejected our request due to an error in our request".to_owned();
+        let causes = json!([{"reason": "UnexpectedServerResponse", "message": why}]);
+        Self { code: 422, reason: "Invalid", message, details: json!({ "causes": causes }) }
+    }
+
     /// Other field managers own what an apply would change: their titles and the fields.
     pub fn owned_by_others(conflicts: &[(String, Vec<String>)]) -> Self {
         let causes: Vec<Value> = conflicts
@@ -96,7 +121,7 @@ impl Status {
     /// A patch of a kind that nobody sends.
     pub fn unsupported(content_type: &str) -> Self {
         let message = format!(
-            "the body of the request was in an unknown format - accepted media types include: application/merge-patch+json, application/apply-patch+yaml; not {content_type}"
+            "the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml; not {content_type}"
         );
         Self { code: 415, reason: "UnsupportedMediaType", message, details: json!({}) }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use super::kinds::Kind;
+use super::kinds::{KINDS, Kind};
 use super::status::Status;
 
 /// How many changes are remembered for watches that begin late.
@@ -54,14 +54,19 @@ pub struct Change {
     pub event: Event,
     /// Of which object.
     pub key: Key,
+    /// The state before it.
+    pub before: Option<Arc<Value>>,
     /// The state after it.
     pub object: Arc<Value>,
 }
 
+/// Every object of one kind, by namespace and name.
+type Objects = BTreeMap<(String, String), Arc<Value>>;
+
 /// Every object.
 #[derive(Debug, Default)]
 pub struct Store {
-    objects: BTreeMap<Key, Arc<Value>>,
+    objects: [Objects; KINDS.len()],
     history: VecDeque<Change>,
     version: u64,
 }
@@ -74,35 +79,37 @@ impl Store {
 
     /// One object.
     pub fn get(&self, key: &Key) -> Option<&Arc<Value>> {
-        self.objects.get(key)
+        self.objects[key.kind.place()].get(&place(key))
     }
 
     /// Every object of a kind, in one namespace or in all (empty).
-    pub fn list<'a>(&'a self, kind: &'static Kind, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Value>> {
-        let of = self.objects.iter().filter(move |(key, _)| key.kind == kind);
-        of.filter(move |(key, _)| namespace.is_empty() || key.namespace == namespace).map(|(_, object)| object)
+    pub fn list<'a>(&'a self, kind: &Kind, namespace: &'a str) -> impl Iterator<Item = &'a Arc<Value>> {
+        let of = self.objects[kind.place()].iter();
+        of.filter(move |((of, _), _)| namespace.is_empty() || of == namespace).map(|(_, object)| object)
     }
 
     /// Stores a state under the next version.
     pub fn put(&mut self, key: Key, object: Value) -> Arc<Value> {
-        let event = if self.objects.contains_key(&key) { Event::Modified } else { Event::Added };
-        let object = self.happened(event, key.clone(), object);
-        self.objects.insert(key, Arc::clone(&object));
+        let before = self.get(&key).cloned();
+        let event = if before.is_some() { Event::Modified } else { Event::Added };
+        let object = self.happened(event, key.clone(), before, object);
+        self.objects[key.kind.place()].insert(place(&key), Arc::clone(&object));
         object
     }
 
     /// Forgets an object.
     pub fn remove(&mut self, key: &Key) {
-        if let Some(object) = self.objects.remove(key) {
-            self.happened(Event::Deleted, key.clone(), Value::clone(&object));
+        if let Some(object) = self.objects[key.kind.place()].remove(&place(key)) {
+            self.happened(Event::Deleted, key.clone(), Some(Arc::clone(&object)), Value::clone(&object));
         }
     }
 
-    fn happened(&mut self, event: Event, key: Key, mut object: Value) -> Arc<Value> {
+    fn happened(&mut self, event: Event, key: Key, before: Option<Arc<Value>>, mut object: Value) -> Arc<Value> {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         let object = Arc::new(object);
-        self.history.push_back(Change { version: self.version, event, key, object: Arc::clone(&object) });
+        let change = Change { version: self.version, event, key, before, object: Arc::clone(&object) };
+        self.history.push_back(change);
         if self.history.len() > HISTORY {
             self.history.pop_front();
         }
@@ -118,9 +125,15 @@ impl Store {
         if version + 1 < oldest {
             return Err(Status::expired(version, oldest));
         }
-        let of = self.history.iter().filter(|change| change.version > version && change.key.kind == kind);
+        // Every change has made one version.
+        let known = usize::try_from(version + 1 - oldest).unwrap_or(usize::MAX);
+        let of = self.history.iter().skip(known).filter(|change| change.key.kind == kind);
         Ok(of.filter(|change| namespace.is_empty() || change.key.namespace == namespace).cloned().collect())
     }
+}
+
+fn place(key: &Key) -> (String, String) {
+    (key.namespace.clone(), key.name.clone())
 }
 
 #[cfg(test)]

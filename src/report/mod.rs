@@ -28,6 +28,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::MissedTickBehavior;
 
+use crate::cluster;
 use crate::pipeline::Event;
 
 pub use log::{error, log_to_stderr};
@@ -68,10 +69,12 @@ trait Reporter: Send {
 
 /// Shows events on stdout until the channel closes.
 pub async fn run(output: Output, redactor: Redactor, events: UnboundedReceiver<Event>) {
+    let clock = cluster::Clock::start();
+    let now: Clock = Box::new(move || clock.now());
     let mut reporter: Box<dyn Reporter> = match output {
-        Output::Json => Box::new(json::Json::new(io::stdout(), Box::new(Timestamp::now))),
+        Output::Json => Box::new(json::Json::new(io::stdout(), now)),
         Output::Auto if screen::Screen::is_possible() => Box::new(terminal::Terminal::new(screen::Screen::stdout())),
-        Output::Auto => Box::new(plain::Plain::new(io::stdout(), Box::new(Timestamp::now))),
+        Output::Auto => Box::new(plain::Plain::new(io::stdout(), now)),
     };
     pump(reporter.as_mut(), &redactor, events).await;
 }

@@ -98,10 +98,18 @@ pub fn phase_finished(summary: &PhaseSummary, dry_run: bool) -> String {
     }
 }
 
+/// What is done.
+pub fn verb(dry_run: bool, rehearsal: bool) -> &'static str {
+    match (dry_run, rehearsal) {
+        (_, true) => "rehearsing",
+        (true, false) => "dry run: deploying",
+        (false, false) => "deploying",
+    }
+}
+
 /// Where the deploy goes.
-pub fn opening(environment: &str, place: [&str; 4], phases: &[Phase], dry_run: bool) -> String {
+pub fn opening(environment: &str, place: [&str; 4], phases: &[Phase], verb: &str) -> String {
     let [namespace, context, server, server_version] = place;
-    let verb = if dry_run { "dry run: deploying" } else { "deploying" };
     let mut line = format!(
         "{verb} {environment} to namespace {namespace} (context {context}, server {server}, Kubernetes {server_version})"
     );

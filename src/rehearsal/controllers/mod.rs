@@ -7,6 +7,9 @@
 mod claim;
 mod deployment;
 mod deployment_status;
+mod event;
+mod failing;
+mod finalizers;
 mod garbage;
 mod job;
 mod node;
@@ -26,6 +29,7 @@ use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, sleep_until};
 
+use super::ailments::Ailments;
 use super::face::Face;
 use super::server::Server;
 use turn::Turn;
@@ -46,16 +50,21 @@ pub struct Controllers {
 impl Controllers {
     /// Sets them to work on this cluster.
     pub fn start(face: &Face) -> Self {
+        Self::with(face, Ailments::default())
+    }
+
+    /// Sets them to work on this cluster, where this is wrong.
+    pub fn with(face: &Face, ailments: Ailments) -> Self {
         let mut task = JoinSet::new();
-        task.spawn(run(face.clone()));
+        task.spawn(run(face.clone(), ailments));
         Self { _task: task }
     }
 }
 
-async fn run(face: Face) {
+async fn run(face: Face, ailments: Ailments) {
     let mut changes = face.changes();
     let clock = face.clock();
-    let mut memory = Memory::default();
+    let mut memory = Memory { node: node::Node::with(ailments), ..Memory::default() };
     loop {
         changes.borrow_and_update();
         let now = clock.elapsed();
@@ -83,6 +92,7 @@ impl Memory {
         for _ in 0..PASSES {
             let mut turn = Turn::new(server, began, now);
             let before = turn.version();
+            finalizers::step(&mut turn);
             garbage::step(&mut turn);
             service::step(&mut turn);
             claim::step(&mut turn);

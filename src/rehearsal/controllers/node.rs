@@ -1,4 +1,4 @@
-//! The node: pods are scheduled, pull their images, start, get Ready, and end
+//! The node: pods are scheduled, pull their images, start, get Ready, and end; or fail, as ordered
 //! (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/>).
 
 use std::collections::BTreeMap;
@@ -6,16 +6,21 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::super::ailments::{Ailment, Ailments};
 use super::object::{is_in_phase, is_terminating, is_true};
-use super::pod_status;
 use super::turn::Turn;
+use super::{event, failing, pod_status};
 
 /// The name of the only node.
 const NAME: &str = "rehearsal";
+/// The first pause before a container is started again, and the longest
+/// (<https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#restart-policy>).
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(300));
 
 /// The node, which remembers since when each pod (by its uid) has been where it is.
 #[derive(Debug, Default)]
 pub struct Node {
+    ailments: Ailments,
     since: BTreeMap<String, (Stage, Duration)>,
 }
 
@@ -24,8 +29,11 @@ pub struct Node {
 enum Stage {
     Unscheduled,
     Pulling,
+    NotPulled,
     Starting,
     Working,
+    Crashed,
+    BackingOff(u32),
     Settled,
     Ending,
 }
@@ -38,8 +46,16 @@ impl Stage {
             Self::Settled
         } else if !pod["spec"]["nodeName"].is_string() {
             Self::Unscheduled
+        } else if failing::waits_for(pod, "ErrImagePull") {
+            Self::NotPulled
+        } else if failing::waits_for(pod, "ImagePullBackOff") {
+            Self::BackingOff(1)
         } else if !is_in_phase(pod, "Running") {
             Self::Pulling
+        } else if failing::has_ended(pod) {
+            Self::Crashed
+        } else if failing::waits_for(pod, "CrashLoopBackOff") {
+            Self::BackingOff(failing::restart_count(pod))
         } else if ends_by_itself(pod) {
             Self::Working
         } else if is_true(pod, "Ready") {
@@ -53,13 +69,22 @@ impl Stage {
     fn takes(self) -> Duration {
         match self {
             Self::Unscheduled | Self::Settled => Duration::ZERO,
-            Self::Pulling | Self::Ending => Duration::from_secs(1),
+            Self::Pulling | Self::NotPulled | Self::Crashed | Self::Ending => Duration::from_secs(1),
             Self::Starting | Self::Working => Duration::from_secs(2),
+            Self::BackingOff(restarts) => {
+                let times = 2_u32.saturating_pow(restarts.saturating_sub(1));
+                BACKOFF.0.saturating_mul(times).min(BACKOFF.1)
+            }
         }
     }
 }
 
 impl Node {
+    /// A node where this is wrong.
+    pub fn with(ailments: Ailments) -> Self {
+        Self { ailments, ..Self::default() }
+    }
+
     /// Takes every pod one step further whose time has come.
     pub fn step(&mut self, turn: &mut Turn) {
         let pods = turn.list("Pod");
@@ -68,37 +93,100 @@ impl Node {
         for pod in &pods {
             let stage = Stage::of(pod);
             let known = self.since.get(&uid(pod)).filter(|(known, _)| *known == stage);
-            let at = known.map_or(turn.now(), |(_, at)| *at);
-            since.insert(uid(pod), (stage, at));
+            let mut at = known.map_or(turn.now(), |(_, at)| *at);
             if stage != Stage::Settled && turn.is_due(at + stage.takes()) {
-                advance(turn, pod, stage);
+                self.advance(turn, pod, stage);
+                at = turn.now();
             }
+            since.insert(uid(pod), (stage, at));
         }
         self.since = since;
     }
+
+    fn advance(&self, turn: &mut Turn, pod: &Value, stage: Stage) {
+        let time = turn.time.clone();
+        let mut next = pod.clone();
+        let is = |ailment| self.ailments.has(pod, ailment);
+        match stage {
+            Stage::Unscheduled if is(Ailment::Unschedulable) => {
+                let why = "0/1 nodes are available: 1 Insufficient memory.";
+                pod_status::cannot_be_scheduled(&mut next, why, &time);
+                if next != *pod {
+                    event::warn(turn, pod, "FailedScheduling", why);
+                }
+            }
+            Stage::Unscheduled => match missing(turn, pod) {
+                Some(why) => pod_status::cannot_be_scheduled(&mut next, &why, &time),
+                None => {
+                    next["spec"]["nodeName"] = json!(NAME);
+                    pod_status::waits(&mut next, turn.version(), &time);
+                }
+            },
+            Stage::Pulling if is(Ailment::Image) => cannot_pull(turn, &mut next, &time),
+            Stage::Pulling => {
+                // What ends by itself has no probe: it is ready while it runs.
+                pod_status::runs(&mut next, ends_by_itself(pod), &time);
+            }
+            Stage::NotPulled => {
+                let message = |image: &str| format!("Back-off pulling image {image:?}");
+                failing::has_no_image(&mut next, "ImagePullBackOff", message, &time);
+            }
+            Stage::BackingOff(_) if !is_in_phase(pod, "Running") => cannot_pull(turn, &mut next, &time),
+            Stage::BackingOff(_) => restart(turn, &mut next, &time),
+            Stage::Starting | Stage::Working if is(Ailment::Crash) => {
+                say_last_words(turn, pod);
+                if pod["spec"]["restartPolicy"] == "Never" {
+                    failing::has_failed(&mut next, &time);
+                } else {
+                    failing::has_crashed(&mut next, &time);
+                }
+            }
+            Stage::Crashed => match failing::restart_count(pod) {
+                0 => restart(turn, &mut next, &time),
+                count => {
+                    let pause = Stage::BackingOff(count).takes().as_secs();
+                    failing::backs_off(&mut next, &format!("back-off {pause}s restarting failed container"));
+                    event::warn(turn, pod, "BackOff", "Back-off restarting failed container");
+                }
+            },
+            Stage::Starting if is(Ailment::Unready) => {
+                return event::warn(turn, pod, "Unhealthy", "Readiness probe failed: so ordered (--fail unready)");
+            }
+            Stage::Starting => pod_status::is_ready(&mut next, &time),
+            Stage::Working => pod_status::has_succeeded(&mut next, &time),
+            Stage::Ending => return turn.end(pod),
+            Stage::Settled => return,
+        }
+        turn.put(next);
+    }
 }
 
-fn advance(turn: &mut Turn, pod: &Value, stage: Stage) {
-    let time = turn.time.clone();
-    let mut next = pod.clone();
-    match stage {
-        Stage::Unscheduled => match missing(turn, pod) {
-            Some(why) => pod_status::cannot_be_scheduled(&mut next, &why, &time),
-            None => {
-                next["spec"]["nodeName"] = json!(NAME);
-                pod_status::waits(&mut next, turn.version(), &time);
-            }
-        },
-        Stage::Pulling => {
-            // What ends by itself has no probe: it is ready while it runs.
-            pod_status::runs(&mut next, ends_by_itself(pod), &time);
-        }
-        Stage::Starting => pod_status::is_ready(&mut next, &time),
-        Stage::Working => pod_status::has_succeeded(&mut next, &time),
-        Stage::Ending => return turn.end(pod),
-        Stage::Settled => return,
+/// As containerd says it.
+fn cannot_pull(turn: &mut Turn, pod: &mut Value, time: &str) {
+    let message = |image: &str| {
+        format!("rpc error: code = NotFound desc = failed to pull and unpack image {image:?}: failed to resolve reference {image:?}: not found")
+    };
+    failing::has_no_image(pod, "ErrImagePull", message, time);
+    let image = pod["spec"]["containers"][0]["image"].as_str().unwrap_or_default();
+    event::warn(turn, pod, "Failed", &format!("Failed to pull image {image:?}: {}", message(image)));
+}
+
+fn restart(turn: &mut Turn, pod: &mut Value, time: &str) {
+    for container in containers(pod) {
+        turn.logs().restart(pod, &container);
     }
-    turn.put(next);
+    failing::restarts(pod, time);
+}
+
+fn say_last_words(turn: &mut Turn, pod: &Value) {
+    for container in containers(pod) {
+        turn.logs().write(pod, &container, "exits with 1, as ordered (--fail)".to_owned());
+    }
+}
+
+fn containers(pod: &Value) -> Vec<String> {
+    let containers = pod["spec"]["containers"].as_array().into_iter().flatten();
+    containers.filter_map(|container| container["name"].as_str()).map(str::to_owned).collect()
 }
 
 /// A Job's pod does; any other runs until it is told to go.

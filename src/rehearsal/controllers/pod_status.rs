@@ -18,12 +18,9 @@ pub fn waits(pod: &mut Value, number: u64, time: &str) {
     status["hostIP"] = json!("10.0.0.1");
     status["podIP"] = json!(format!("10.42.{}.{}", number / 250 % 250, number % 250 + 1));
     status["startTime"] = json!(time);
-    let (init, main) = (names(pod, "initContainers"), names(pod, "containers").join(" "));
-    let unready = format!("containers with unready status: [{main}]");
-    let incomplete = format!("containers with incomplete status: [{}]", init.join(" "));
+    let incomplete = format!("containers with incomplete status: [{}]", names(pod, "initContainers").join(" "));
     set(pod, "Initialized", !has_init, ("ContainersNotInitialized", &incomplete), time);
-    set(pod, "Ready", false, ("ContainersNotReady", &unready), time);
-    set(pod, "ContainersReady", false, ("ContainersNotReady", &unready), time);
+    is_ready_no_more(pod, time);
     set(pod, "PodScheduled", true, ("", ""), time);
     if has_init {
         containers(pod, "initContainers", &waiting, false);
@@ -53,6 +50,13 @@ pub fn is_ready(pod: &mut Value, time: &str) {
     }
     set(pod, "Ready", true, ("", ""), time);
     set(pod, "ContainersReady", true, ("", ""), time);
+}
+
+/// Its containers are not ready.
+pub fn is_ready_no_more(pod: &mut Value, time: &str) {
+    let unready = format!("containers with unready status: [{}]", names(pod, "containers").join(" "));
+    set(pod, "Ready", false, ("ContainersNotReady", &unready), time);
+    set(pod, "ContainersReady", false, ("ContainersNotReady", &unready), time);
 }
 
 /// Its containers have done their work.
@@ -98,7 +102,7 @@ fn containers(pod: &mut Value, field: &str, state: &Value, ready: bool) {
 
 /// Sets a condition, with its reason and message where they say anything: one that holds has none. The time of its
 /// transition stays while its status does.
-fn set(pod: &mut Value, kind: &str, holds: bool, (reason, message): (&str, &str), time: &str) {
+pub fn set(pod: &mut Value, kind: &str, holds: bool, (reason, message): (&str, &str), time: &str) {
     let status = if holds { "True" } else { "False" };
     let mut new = json!({"type": kind, "status": status, "lastProbeTime": null, "lastTransitionTime": time});
     if !reason.is_empty() && (!holds || reason == "PodCompleted") {

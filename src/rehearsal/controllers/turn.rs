@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Preconditions};
 use serde_json::Value;
 
 use super::super::kinds::{KINDS, Kind};
+use super::super::logs::Logs;
 use super::super::server::{Request, Server, written};
 use super::super::store::Key;
 use super::object::is_owned_by;
@@ -114,8 +116,23 @@ impl<'a> Turn<'a> {
         let request = Request { manager: self.manager, time: &self.time, dry_run: false };
         if let Some(key) = key(object) {
             // Gone already is as good.
-            drop(self.server.delete(&key, object["metadata"]["uid"].as_str(), request));
+            drop(self.server.delete(&key, &self.options(object), request));
         }
+    }
+
+    /// Controllers delete the object they have seen, and what it owns goes with it.
+    fn options(&self, object: &Value) -> DeleteOptions {
+        let uid = object["metadata"]["uid"].as_str().map(str::to_owned);
+        DeleteOptions {
+            preconditions: Some(Preconditions { uid, resource_version: None }),
+            propagation_policy: Some("Background".to_owned()),
+            ..DeleteOptions::default()
+        }
+    }
+
+    /// What the containers have written.
+    pub fn logs(&mut self) -> &mut Logs {
+        self.server.logs()
     }
 
     /// Ends a pod that was told to go.

@@ -12,6 +12,7 @@ pub fn started(phases: &[Phase], dry_run: bool) -> Event {
         server_version: "v1.20.2".into(),
         phases: phases.to_vec(),
         dry_run,
+        rehearsal: false,
     }
 }
 

@@ -1,0 +1,50 @@
+//! `--from-cluster`: what lives in a real cluster, only looked at.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use anyhow::Result;
+
+use crate::cli::ClusterArgs;
+use crate::cluster::{Cluster, choose, connect, serve};
+use crate::environment::Environment;
+use crate::pipeline::{Request, Selection, check_context, prepare};
+use crate::rehearsal::stage::Copied;
+use crate::render::{ObjectId, Plan};
+
+/// Kinds that a plan does not hold, but that its Deployments live by.
+const BELOW: [(&str, &str); 2] = [("apps/v1", "ReplicaSet"), ("v1", "Pod")];
+
+/// The objects of the plan's kinds in the cluster's namespace, and the pods. Of the Secrets only the plan's are read.
+///
+/// # Errors
+/// Whatever would keep a deploy from touching that cluster.
+pub async fn copied(
+    arguments: &ClusterArgs,
+    environment: &Environment,
+    plan: &Plan,
+    supplied: &BTreeMap<String, String>,
+) -> Result<Copied> {
+    let context = choose(arguments.kubeconfig.as_deref(), arguments.context.as_deref())?;
+    check_context(environment, &context)?;
+    let connection = connect(&context).await?;
+    let client = connection.client.clone();
+    let prepared = prepare(Request {
+        environment: environment.clone(),
+        plan: plan.clone(),
+        context: context.clone(),
+        connection,
+        supplied: supplied.clone(),
+        selection: Selection::All,
+    })
+    .await?;
+    let mut objects: Vec<_> = prepared.live.iter().cloned().collect();
+    if prepared.namespace_exists {
+        let owned = |text: &str| text.to_owned();
+        let kinds: BTreeSet<_> = BELOW.iter().map(|(version, kind)| (owned(version), owned(kind))).collect();
+        let below = Cluster::new(client.clone(), prepared.cluster.namespace(), serve(&client, &kinds).await?);
+        let id = |(api_version, kind)| ObjectId { api_version, kind, name: String::new() };
+        let ids: Vec<ObjectId> = kinds.into_iter().map(id).collect();
+        objects.extend(below.live(&ids).await?.iter().cloned());
+    }
+    Ok(Copied { context, objects })
+}

@@ -1,0 +1,96 @@
+//! `keyboss rehearse`.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+use super::common::{exit_code, rendered, started};
+use super::copied::copied;
+use super::supplied::supplied;
+use crate::cli::RehearseArgs;
+use crate::pipeline::{Event, Events, Request, deploy, prepare};
+use crate::rehearsal::controllers::Controllers;
+use crate::rehearsal::references::{self, Existing};
+use crate::rehearsal::retold::retold;
+use crate::rehearsal::scenario;
+use crate::rehearsal::stage::Stage;
+use crate::render::Phase;
+use crate::report::{self, Redactor};
+
+/// Deploys an environment to a cluster that is simulated inside this process. The exit code is that of a deploy; 1 too
+/// where something is found that a deploy would not tell.
+///
+/// # Errors
+/// Why a deploy would touch nothing (exit code 2).
+pub async fn run(arguments: RehearseArgs, redactor: Redactor) -> Result<ExitCode> {
+    let run = &arguments.run;
+    let supplied = supplied(run.secrets_file.as_deref())?;
+    supplied.values().for_each(|value| redactor.add(value));
+    let (mut environment, plan) = rendered(&arguments.environment)?;
+    let findings = references::check(&plan, &environment.values.storage, &Existing::of(&environment));
+    let copied = match arguments.from_cluster {
+        true => Some(copied(&arguments.cluster, &environment, &plan, &supplied).await?),
+        false => None,
+    };
+    if !arguments.real_time {
+        tokio::time::pause();
+    }
+    let Stage { face, context } = Stage::set(&mut environment, copied);
+    let orders = scenario::order(&arguments.fail, &plan, &face)?;
+    let connection = face.connection(&environment.values.namespace)?;
+    let _controllers = Controllers::with(&face, orders.ailments);
+    let request = Request { environment, plan, context, connection, supplied, selection: run.selection() };
+
+    let (events, receiver) = Events::channel();
+    let reporter = tokio::spawn(report::run(run.output, redactor.clone(), receiver));
+    let outcome = rehearse(request, run.timeout, orders.kill, &redactor, &events).await;
+    findings.iter().for_each(|finding| events.notice(None, format!("a deploy would not tell: {finding}")));
+    drop(events);
+    reporter.await?;
+    Ok(exit_code(outcome? && findings.is_empty()))
+}
+
+/// Deploys; once more where the first deploy is killed. Whether it succeeded.
+async fn rehearse(
+    request: Request,
+    timeout: Duration,
+    kill: Option<Phase>,
+    redactor: &Redactor,
+    events: &Events,
+) -> Result<bool> {
+    let killed = Arc::new(Notify::new());
+    let (told, relay) = retell(events.clone(), kill, Arc::clone(&killed));
+    let succeeded = loop {
+        let prepared = prepare(request.clone()).await?;
+        prepared.secrets.iter().for_each(|value| redactor.add(value));
+        told.emit(started(&prepared, false, true));
+        prepared.notices.iter().for_each(|notice| told.notice(None, notice));
+        tokio::select! {
+            biased;
+            () = killed.notified() => told.notice(kill, "keyboss is killed, as ordered (--fail kill), and run again"),
+            succeeded = deploy(prepared, timeout, &told) => break succeeded,
+        }
+    };
+    drop(told);
+    relay.await?;
+    Ok(succeeded)
+}
+
+/// Passes events on, as a rehearsal tells them; says once when the phase is under way in which keyboss is killed.
+fn retell(events: Events, mut kill: Option<Phase>, killed: Arc<Notify>) -> (Events, JoinHandle<()>) {
+    let (raw, mut receiver) = Events::channel();
+    let relay = tokio::spawn(async move {
+        while let Some(event) = receiver.recv().await {
+            if matches!(event, Event::Applied { phase, .. } if kill == Some(phase)) {
+                kill = None;
+                killed.notify_one();
+            }
+            events.emit(retold(event));
+        }
+    });
+    (raw, relay)
+}

@@ -1,0 +1,55 @@
+//! Where a rehearsal takes place: a cluster, and the kubeconfig context that leads to it.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::adopt::adopt;
+use super::face::Face;
+use super::rights::Denial;
+use crate::cluster::ContextChoice;
+use crate::environment::{ContextPattern, Environment};
+
+/// The name of the context that leads to a cluster inside the process.
+const CONTEXT: &str = "rehearsal";
+
+/// What lives in a real cluster.
+pub struct Copied {
+    /// The context that leads there.
+    pub context: ContextChoice,
+    /// The namespace's objects.
+    pub objects: Vec<Value>,
+}
+
+/// A cluster, and the context that leads to it.
+pub struct Stage {
+    /// The cluster.
+    pub face: Face,
+    /// The context.
+    pub context: ContextChoice,
+}
+
+impl Stage {
+    /// Sets the stage for an environment: with what was copied, else with what is there before the first deploy.
+    pub fn set(environment: &mut Environment, copied: Option<Copied>) -> Self {
+        let face = Face::new(Timestamp::now());
+        if let Some(Copied { context, objects }) = copied {
+            adopt(&face, &objects);
+            return Self { face, context };
+        }
+        let values = &mut environment.values;
+        // Where every context is bound to a namespace, the deployer is its tenant.
+        let is_tenant = !values.contexts.iter().any(|pattern| pattern.name.contains('*') && pattern.namespace == "*");
+        if is_tenant {
+            let name = &values.namespace;
+            let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "uid": "tenant"},
+                                   "status": {"phase": "Active"}});
+            adopt(&face, [&namespace]);
+            face.rights().deny(Denial { verb: "create".to_owned(), resource: "namespaces".to_owned() });
+        }
+        // An environment that names no context may be deployed nowhere, here neither.
+        if !values.contexts.is_empty() {
+            values.contexts.push(ContextPattern { name: CONTEXT.to_owned(), namespace: "*".to_owned() });
+        }
+        Self { face, context: ContextChoice::named(CONTEXT, &values.namespace) }
+    }
+}
