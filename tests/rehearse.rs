@@ -1,0 +1,128 @@
+//! `keyboss rehearse`, run as a user runs it: no cluster, no root.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Runs it; a made key saves the seconds that finding one may take.
+fn rehearse(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_keyboss"));
+    command.env_clear().env("KEYBOSS_SECRET_RSA_PRIVATE_KEY", "not-a-real-key").arg("rehearse").args(arguments);
+    command.output().unwrap()
+}
+
+/// Its exit code and what it printed, errors last.
+fn told(arguments: &[&str]) -> (i32, String) {
+    let output = rehearse(arguments);
+    let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+    (output.status.code().unwrap(), text)
+}
+
+fn assert_told(arguments: &[&str], code: i32, parts: &[&str]) {
+    let (ended, text) = told(arguments);
+    assert_eq!(ended, code, "{arguments:?}:\n{text}");
+    for part in parts {
+        assert!(text.contains(part), "{arguments:?}: {part:?} is not in:\n{text}");
+    }
+}
+
+#[test]
+fn eight_phases_run() {
+    for (place, opening) in [
+        ("--local", "rehearsing local to namespace keyboss (context rehearsal, server rehearsal, Kubernetes v1.20.2)"),
+        ("--deti", "rehearsing deti to namespace tenant-keyboss (context rehearsal,"),
+    ] {
+        let table = ["Stateful            done", "Monitoring          done", "ServiceMonitors     skipped"];
+        assert_told(&[place], 0, &[&[opening, "rehearsal: deployed to namespace"][..], &table].concat());
+    }
+}
+
+#[test]
+fn failures_are_diagnosed_as_in_a_deploy() {
+    let table: &[(&[&str], &[&str])] = &[
+        (&["image:saleor-api"], &["FAILED Deployment saleor-api: ErrImagePull", "not found", "Deployments         failed"]),
+        (
+            &["crash:celery-worker"],
+            &[
+                "FAILED Deployment celery-worker: CrashLoop",
+                "ended with exit code 1, restarted 3 times",
+                "exits with 1, as ordered",
+                "BackOff",
+            ],
+        ),
+        (&["migration"], &["FAILED Job migrate-", "BackoffLimitExceeded", "exits with 1", "Migration           failed"]),
+        (
+            &["unschedulable:postgres"],
+            &["FAILED StatefulSet postgres: Unschedulable", "Insufficient memory", "FailedScheduling"],
+        ),
+        (&["unready:saleor-storefront"], &["saleor-storefront", "Readiness probe failed", "Deployments         failed"]),
+        (&["api:PATCH/configmaps:422"], &["the API server answered 422 Invalid", "config  failed"]),
+        (
+            &["image:redis", "unschedulable:postgres"],
+            &["FAILED StatefulSet redis: ErrImagePull", "Stateful            failed"],
+        ),
+    ];
+    for (failures, parts) in table {
+        let arguments: Vec<&str> = ["--local"].into_iter().chain(failures.iter().flat_map(|f| ["--fail", f])).collect();
+        assert_told(&arguments, 1, &[parts, &["rehearsal: phase", "then rehearse again"][..]].concat());
+    }
+}
+
+#[test]
+fn what_passes_by_itself_is_survived() {
+    for failure in ["api:PATCH/*:503@3", "api:WATCH/pods:torn@1", "api:GET/*:429@2", "kill@stateful", "kill@phase4"] {
+        assert_told(&["--local", "--fail", failure], 0, &["rehearsal: deployed to namespace"]);
+    }
+    assert_told(&["--deti", "--fail", "kill@4"], 0, &["keyboss is killed, as ordered", "unchanged"]);
+}
+
+#[test]
+fn a_refusal_touches_nothing() {
+    let table: &[(&[&str], &str)] = &[
+        (&["--deti", "--fail", "denied:create/deployments"], "you may not create deployments.apps in namespace tenant"),
+        (&["--local", "--fail", "api:GET/version:500"], "the API server answered 500"),
+        (&["--local", "--fail", "image:saleor-apo"], "there is no workload saleor-apo; there are: alertmanager, "),
+        (&["--local", "--fail", "imgae:saleor-api"], "none of the failures that --fail list shows"),
+        (&["--local", "--fail", "api:PATCH/pods:200"], "not an HTTP status code of a failure"),
+        (&["--local", "--set", "contexts=[]"], "it names none"),
+        (&["--local", "--from", "deployments"], "deploy that phase first"),
+        (&["--fail", "migration"], "--local"),
+    ];
+    for (arguments, part) in table {
+        assert_told(arguments, 2, &[part]);
+    }
+}
+
+#[test]
+fn the_failures_are_listed() {
+    for arguments in [&["--fail", "list"][..], &["--local", "--fail", "list"]] {
+        assert_told(arguments, 0, &["image:WORKLOAD", "api:VERB/RESOURCE", "kill@PHASE"]);
+    }
+}
+
+#[test]
+fn programs_are_told_that_it_is_a_rehearsal() {
+    let output = rehearse(&["--deti", "--output", "json", "--fail", "image:prometheus"]);
+    let lines: Vec<Value> =
+        String::from_utf8(output.stdout).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines[0]["event"], "deploy-started");
+    assert_eq!(lines[0]["rehearsal"], true);
+    let last = lines.last().unwrap();
+    assert_eq!((&last["event"], &last["succeeded"]), (&"deploy-finished".into(), &false.into()));
+}
+
+#[test]
+fn what_a_deploy_would_not_tell_is_found() {
+    let project = tempfile::tempdir().unwrap();
+    let copied = Command::new("cp").args(["-r", "envs", "manifests"]).arg(project.path()).status().unwrap();
+    assert!(copied.success());
+    let manifest = project.path().join("manifests/4-deployments/saleor-storefront.yaml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let broken = text.replacen("targetPort: http", "targetPort: web", 1);
+    assert_ne!(text, broken);
+    fs::write(&manifest, broken).unwrap();
+    let folder = project.path().to_str().unwrap();
+    let parts = ["rehearsal: deployed", "a deploy would not tell: ", "Service saleor-storefront: spec.ports[0].targetPort"];
+    assert_told(&["--local", "--project", folder], 1, &parts);
+}
