@@ -55,6 +55,11 @@ impl Faults {
         self.orders().rules.push((rule, 0));
     }
 
+    /// Lets nothing fail any more.
+    pub fn clear(&self) {
+        self.orders().rules.clear();
+    }
+
     /// How many requests there were.
     pub fn requests(&self) -> u64 {
         self.orders().requests
