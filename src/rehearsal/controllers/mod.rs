@@ -4,17 +4,23 @@
 //! (<https://kubernetes.io/docs/concepts/architecture/controller/>). They run in turn, on every change and whenever
 //! one of them waits for a moment that has come.
 
+mod autoscaler;
 mod claim;
+mod cron_job;
 mod deployment;
 mod deployment_status;
+mod endpoints;
 mod garbage;
 mod job;
 mod node;
 mod object;
 mod ordinals;
 mod pod_status;
+mod proportional;
 mod replica_set;
+mod revision;
 mod rolling;
+mod schedule;
 mod service;
 mod stateful_set;
 mod template;
@@ -72,7 +78,9 @@ async fn run(face: Face) {
 /// What controllers remember that no object says.
 #[derive(Debug, Default)]
 struct Memory {
+    autoscalers: autoscaler::Looks,
     jobs: job::Backoffs,
+    services: endpoints::Services,
     node: node::Node,
 }
 
@@ -86,10 +94,13 @@ impl Memory {
             garbage::step(&mut turn);
             service::step(&mut turn);
             claim::step(&mut turn);
+            autoscaler::step(&mut turn, &mut self.autoscalers);
             deployment::step(&mut turn);
             replica_set::step(&mut turn);
             stateful_set::step(&mut turn);
+            cron_job::step(&mut turn);
             job::step(&mut turn, &mut self.jobs);
+            endpoints::step(&mut turn, &mut self.services);
             turn.manager = turn::KUBELET;
             self.node.step(&mut turn);
             wake = turn.wake();

@@ -57,6 +57,7 @@ fn create(turn: &mut Turn, set: &Value, ordinal: i64, revision: &str) {
     let pod_name = format!("{}-{ordinal}", name(set));
     let mut pod = template::pod(set, &set["spec"]["template"]);
     pod["metadata"]["name"] = json!(pod_name);
+    pod["metadata"]["generateName"] = json!(format!("{}-", name(set)));
     pod["metadata"]["labels"][REVISION] = json!(revision);
     pod["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] = json!(pod_name);
     pod["spec"]["hostname"] = json!(pod_name);
