@@ -81,6 +81,7 @@ struct Memory {
     autoscalers: autoscaler::Looks,
     jobs: job::Backoffs,
     services: endpoints::Services,
+    templates: stateful_set::Templates,
     node: node::Node,
 }
 
@@ -97,7 +98,7 @@ impl Memory {
             autoscaler::step(&mut turn, &mut self.autoscalers);
             deployment::step(&mut turn);
             replica_set::step(&mut turn);
-            stateful_set::step(&mut turn);
+            stateful_set::step(&mut turn, &mut self.templates);
             cron_job::step(&mut turn);
             job::step(&mut turn, &mut self.jobs);
             endpoints::step(&mut turn, &mut self.services);

@@ -42,11 +42,38 @@ fn a_deployment_rolls_out_and_back_and_its_owner_takes_all_with_it() {
         assert_eq!(revision(&mut cluster), expected);
         assert_eq!(cluster.list("ReplicaSet").len(), 2, "an old template is found again");
     }
+    let was = "deployment.kubernetes.io/revision-history";
+    let sets = cluster.list("ReplicaSet");
+    assert!(sets.iter().any(|set| set["metadata"]["annotations"][was] == "1"), "and has not forgotten what it was");
 
     let deployment = cluster.one("Deployment");
     cluster.turn().delete(&deployment);
     cluster.pass(2);
     assert!(cluster.list("ReplicaSet").is_empty() && cluster.list("Pod").is_empty());
+}
+
+#[test]
+fn a_paused_deployment_is_scaled_and_rolled_out_later() {
+    let mut cluster = Cluster::new();
+    cluster.create(workload("Deployment", json!({"replicas": 1, "template": template("Always", None)})));
+    cluster.pass(5);
+    let reason = |cluster: &mut Cluster| {
+        let deployment = cluster.one("Deployment");
+        condition(&deployment, "Progressing").unwrap()["reason"].as_str().unwrap().to_owned()
+    };
+    cluster.change("Deployment", |deployment| {
+        deployment["spec"]["paused"] = json!(true);
+        deployment["spec"]["replicas"] = json!(2);
+        image(deployment, "i:2");
+    });
+    cluster.pass(20);
+    assert_eq!(reason(&mut cluster), "DeploymentPaused");
+    assert_eq!(status(&cluster.one("Deployment"), &COUNTS), [2, 2, 0, 2]);
+    assert_eq!(cluster.one("ReplicaSet")["metadata"]["annotations"]["deployment.kubernetes.io/desired-replicas"], "2");
+    cluster.change("Deployment", |deployment| deployment["spec"]["paused"] = json!(false));
+    cluster.pass(20);
+    assert_eq!(reason(&mut cluster), "NewReplicaSetAvailable");
+    assert_eq!(status(&cluster.one("Deployment"), &COUNTS), [3, 2, 2, 2]);
 }
 
 #[test]
@@ -115,6 +142,24 @@ fn a_stateful_set_replaces_its_pods_from_the_highest_ordinal() {
     let set = cluster.one("StatefulSet");
     assert_eq!(set["status"]["currentRevision"], set["status"]["updateRevision"]);
     assert_eq!(cluster.list("PersistentVolumeClaim").len(), 2);
+}
+
+#[test]
+fn a_pod_that_is_lost_below_the_partition_is_made_again_as_it_was() {
+    let mut cluster = Cluster::new();
+    cluster.create(workload(
+        "StatefulSet",
+        json!({"replicas": 2, "serviceName": "x", "podManagementPolicy": "Parallel",
+               "updateStrategy": {"rollingUpdate": {"partition": 1}}, "template": template("Always", None)}),
+    ));
+    cluster.pass(5);
+    cluster.change("StatefulSet", |set| image(set, "i:2"));
+    cluster.pass(10);
+    cluster.list("Pod").iter().for_each(|pod| cluster.turn().delete(pod));
+    cluster.pass(10);
+    let pods = cluster.list("Pod");
+    let images: Vec<&Value> = pods.iter().map(|pod| &pod["spec"]["containers"][0]["image"]).collect();
+    assert_eq!(images, ["i:1", "i:2"]);
 }
 
 #[test]
