@@ -66,6 +66,10 @@ fn line(event: &Event<DynamicObject>, known: &mut BTreeMap<String, Known>) -> Op
     let pod = label("statefulset.kubernetes.io/pod-name");
     let state = if pod.is_some() {
         let is_told = object.metadata.deletion_timestamp.is_some();
+        if is_told && !is_gone && object.metadata.deletion_grace_period_seconds == Some(0) {
+            // Its end: the rehearsal's server does not say so before the pod is gone.
+            return None;
+        }
         json!(if is_gone {
             "gone"
         } else if is_told {

@@ -88,6 +88,8 @@ impl Names {
             let revision = text(&object["status"][field]);
             self.add(revision.rsplit('-').next().unwrap_or_default().to_owned(), "revision");
         }
+        let revision = text(&metadata["labels"]["controller-revision-hash"]);
+        self.add(revision.rsplit('-').next().unwrap_or_default().to_owned(), "revision");
         // A StatefulSet's pods have a generateName too, and are not named by it.
         let (name, prefix) = (text(&metadata["name"]), text(&metadata["generateName"]));
         if let Some(random) = name.strip_prefix(&prefix).filter(|random| !prefix.is_empty() && random.len() >= 5) {
