@@ -28,7 +28,7 @@ pub fn step(turn: &mut Turn) {
         let mut active = status.remove("active").and_then(|active| active.as_array().cloned()).unwrap_or_default();
         active.retain(is_active);
         if let Some(time) = due(turn, &cron)
-            && !(cron["spec"]["concurrencyPolicy"] == "Forbid" && !active.is_empty())
+            && (cron["spec"]["concurrencyPolicy"] != "Forbid" || active.is_empty())
         {
             if cron["spec"]["concurrencyPolicy"] == "Replace" {
                 let replaced = jobs.iter().filter(|job| !has_ended(job));

@@ -17,12 +17,15 @@ use keyboss::rehearsal::face::Face;
 
 use both::{Both, Stage};
 
+/// What is asked about an app of this name.
+type Scenario = fn(&str) -> Vec<Stage>;
+
 #[tokio::test]
 #[ignore = "needs a cluster"]
 async fn what_controllers_make_of_it() -> Result<(), Box<dyn Error>> {
     let face = Face::new(Timestamp::now());
     let both = Both::start(&face).await?;
-    let scenarios: [(&str, fn(&str) -> Vec<Stage>); 12] = [
+    let scenarios: [(&str, Scenario); 12] = [
         ("rolling", deployments::rolling),
         ("recreate", deployments::recreate),
         ("paused", deployments::paused),
