@@ -151,6 +151,11 @@ fn essence(kind: &str, object: &Value) -> Value {
         essence["generation"] = json!(metadata["generation"] == status["observedGeneration"]);
         essence["status"]["observedGeneration"] = Value::Null;
     }
+    let is_late = |condition: &Value| condition["reason"] == "DeadlineExceeded";
+    if kind == "Job" && status["conditions"].as_array().is_some_and(|conditions| conditions.iter().any(is_late)) {
+        // A real controller counts the pods that it ends as failed, or forgets them when it is asked again too soon.
+        essence["status"]["failed"] = Value::Null;
+    }
     if kind == "HorizontalPodAutoscaler"
         && let Some(conditions) = essence["status"]["conditions"].as_array_mut()
     {
