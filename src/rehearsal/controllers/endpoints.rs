@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::super::references::selector::{has_all, labels};
+use super::super::references::selector::{Labels, has_all, labels};
 use super::object::{is_in_phase, is_terminating, is_true, name};
 use super::turn::Turn;
 
@@ -15,6 +15,9 @@ const HEADLESS: &str = "service.kubernetes.io/headless";
 
 /// The Services that were seen, by namespace and name: what is left of one that is gone goes as well.
 pub type Services = BTreeSet<(String, String)>;
+
+/// A pod, and its labels.
+type Labelled = (Labels, Arc<Value>);
 
 /// Writes the Endpoints of every Service with a selector
 /// (k8s:pkg/controller/endpoint/endpoints_controller.go, `syncService`).
@@ -30,7 +33,8 @@ pub fn step(turn: &mut Turn, known: &mut Services) {
         }
     }
     *known = now;
-    let pods = turn.list("Pod");
+    let pods: Vec<Labelled> =
+        turn.list("Pod").into_iter().map(|pod| (labels(&pod["metadata"]["labels"]), pod)).collect();
     for service in services.iter().filter(|service| service["spec"]["selector"].is_object()) {
         write(turn, service, subsets(service, &pods));
     }
@@ -65,12 +69,12 @@ fn set(object: &mut Value, field: &str, value: Value) {
 
 /// One subset for all pods with the same ports
 /// (k8s:pkg/api/v1/endpoints/util.go, `RepackSubsets`).
-fn subsets(service: &Value, pods: &[Arc<Value>]) -> Vec<Value> {
+fn subsets(service: &Value, pods: &[Labelled]) -> Vec<Value> {
     let publishes_all = service["spec"]["publishNotReadyAddresses"] == true;
     let mut subsets: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
-    for pod in pods {
+    for (labels, pod) in pods {
         let is_selected = pod["metadata"]["namespace"] == service["metadata"]["namespace"]
-            && has_all(&service["spec"]["selector"], &labels(&pod["metadata"]["labels"]));
+            && has_all(&service["spec"]["selector"], labels);
         let is_left_out = is_terminating(pod) && !publishes_all;
         if !is_selected || is_left_out || !pod["status"]["podIP"].is_string() {
             continue;
