@@ -15,6 +15,8 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use keyboss::rehearsal::face::Face;
 
+use super::SPACE;
+use crate::kubectl::Namespace;
 use both::{Both, Stage};
 
 /// What is asked about an app of this name.
@@ -42,5 +44,6 @@ async fn what_controllers_make_of_it() -> Result<(), Box<dyn Error>> {
     let runs = scenarios.iter().map(|(app, stages)| both.run(app, stages(app)));
     let found: Vec<String> = join_all(runs).await.into_iter().flatten().collect();
     assert!(found.is_empty(), "the server's, then the rehearsal's:\n{}", found.join("\n"));
+    Namespace(SPACE.to_owned()).forget();
     Ok(())
 }
