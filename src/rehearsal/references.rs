@@ -12,7 +12,7 @@ mod policies;
 mod probes;
 mod resources;
 mod routes;
-mod selector;
+pub(super) mod selector;
 mod services;
 mod volumes;
 

@@ -1,5 +1,7 @@
 //! The rehearsal cluster's API server against a real one: the same requests to both, from an empty namespace on.
 
+mod controllers;
+
 use std::error::Error;
 
 use keyboss::rehearsal::face::Face;
@@ -35,12 +37,17 @@ enum Step {
 
 /// The real server and the rehearsal's, each with an empty namespace.
 async fn clients() -> Result<[Client; 2], Box<dyn Error>> {
+    pair(&Face::new("2026-01-01T00:00:00Z".parse()?)).await
+}
+
+/// The real server and this one of the rehearsal's.
+async fn pair(face: &Face) -> Result<[Client; 2], Box<dyn Error>> {
     let namespace = Namespace(SPACE.to_owned());
     namespace.forget();
     namespace.say(&["create", "namespace", SPACE]);
     let config = Kubeconfig::read_from(kubeconfig())?;
     let real = Client::try_from(Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await?)?;
-    let rehearsed = Face::new("2026-01-01T00:00:00Z".parse()?).client(SPACE);
+    let rehearsed = face.client(SPACE);
     let namespaces: Api<DynamicObject> = Api::all_with(rehearsed.clone(), &resource("v1", "Namespace"));
     namespaces.create(&PostParams::default(), &DynamicObject::new(SPACE, &resource("v1", "Namespace"))).await?;
     Ok([real, rehearsed])

@@ -17,6 +17,9 @@ pub fn step(turn: &mut Turn) {
             claim["spec"]["volumeName"] =
                 json!(format!("pvc-{}", claim["metadata"]["uid"].as_str().unwrap_or_default()));
         }
+        for annotation in ["bind-completed", "bound-by-controller"] {
+            claim["metadata"]["annotations"][format!("pv.kubernetes.io/{annotation}")] = json!("yes");
+        }
         let size = &claim["spec"]["resources"]["requests"]["storage"];
         claim["status"] =
             json!({"phase": "Bound", "accessModes": claim["spec"]["accessModes"], "capacity": {"storage": size}});

@@ -7,25 +7,24 @@ use serde_json::{Value, json};
 
 use super::deployment_status::{self, progressing};
 use super::object::{age, count, is_in_phase, name, owner_reference, replicas};
+use super::revision::{self, REVISION, annotate, revision};
 use super::rolling::{Bounds, Count, scale_down, scale_up};
 use super::template;
 use super::turn::Turn;
 
-/// The annotation that counts the rollouts.
-const REVISION: &str = "deployment.kubernetes.io/revision";
 /// The label that tells the pods of one template from those of another.
 const HASH: &str = "pod-template-hash";
-/// Annotations of a Deployment that its ReplicaSets do not get.
-const NOT_COPIED: [&str; 2] = [REVISION, "kubectl.kubernetes.io/last-applied-configuration"];
 /// How many old ReplicaSets stay where nothing is said.
 const HISTORY: u64 = 10;
 
 /// A Deployment and its ReplicaSets, the oldest first.
-struct Rollout {
-    deployment: Value,
-    sets: Vec<Arc<Value>>,
+pub struct Rollout {
+    /// The Deployment.
+    pub deployment: Value,
+    /// Its ReplicaSets.
+    pub sets: Vec<Arc<Value>>,
     /// Which of them has the present template.
-    new: Option<usize>,
+    pub new: Option<usize>,
 }
 
 /// Takes every rollout one step further.
@@ -36,36 +35,42 @@ pub fn step(turn: &mut Turn) {
         let template = &deployment["spec"]["template"];
         let new = sets.iter().position(|set| is_of(&set["spec"]["template"], template));
         let mut rollout = Rollout { deployment: Value::clone(&deployment), sets, new };
-        rollout.go_on(turn);
-        deployment_status::update(turn, rollout.deployment, &rollout.sets, rollout.new);
+        deployment_status::tell_pause(turn, &mut rollout.deployment);
+        let is_rollout = !rollout.is_scaled_or_paused();
+        if is_rollout {
+            rollout.go_on(turn);
+        } else {
+            rollout.spread(turn);
+        }
+        deployment_status::update(turn, rollout.deployment, &rollout.sets, rollout.new, is_rollout);
     }
 }
 
 impl Rollout {
     fn go_on(&mut self, turn: &mut Turn) {
-        let spec = &self.deployment["spec"];
-        if spec["paused"] == true {
-            return;
-        }
         let wanted = replicas(&self.deployment);
         let bounds = Bounds::of(&self.deployment, wanted);
-        if spec["strategy"]["type"] == "Recreate" {
+        if self.deployment["spec"]["strategy"]["type"] == "Recreate" {
+            self.prepare(turn, false);
             if self.stop_old(turn) {
                 return;
             }
-            if let Some(new) = self.prepare(turn) {
+            if let Some(new) = self.prepare(turn, true) {
                 self.scale(turn, new, wanted);
             }
-        } else if let Some(new) = self.prepare(turn) {
-            let all = self.sets.iter().map(|set| replicas(set)).sum();
-            let more = scale_up(wanted, bounds, all, replicas(&self.sets[new]));
-            if !self.scale(turn, new, more) {
-                self.scale_old(turn, new, wanted, bounds);
-            }
+        } else if let Some(new) = self.prepare(turn, true)
+            && !self.scale(turn, new, self.more(new, wanted, bounds))
+        {
+            self.scale_old(turn, new, wanted, bounds);
         }
         if deployment_status::is_complete(&self.deployment) {
             self.forget_oldest(turn);
         }
+    }
+
+    /// The replicas of the present template, as far as the others leave room.
+    fn more(&self, new: usize, wanted: i64, bounds: Bounds) -> i64 {
+        scale_up(wanted, bounds, self.sets.iter().map(|set| replicas(set)).sum(), replicas(&self.sets[new]))
     }
 
     /// Recreate: whether old pods are still there, having told them to go
@@ -91,63 +96,59 @@ impl Rollout {
         }
     }
 
-    fn old(&self) -> Vec<usize> {
+    /// The ReplicaSets of other templates.
+    pub fn old(&self) -> Vec<usize> {
         (0..self.sets.len()).filter(|index| Some(*index) != self.new).collect()
     }
 
-    /// Whether it had another number of replicas.
-    fn scale(&mut self, turn: &mut Turn, index: usize, to: i64) -> bool {
+    /// Gives a ReplicaSet so many replicas: whether it had others.
+    pub fn scale(&mut self, turn: &mut Turn, index: usize, to: i64) -> bool {
         if replicas(&self.sets[index]) == to {
             return false;
         }
-        let mut set = Value::clone(&self.sets[index]);
-        set["spec"]["replicas"] = json!(to);
-        if let Some(set) = turn.put(set) {
-            self.sets[index] = set;
-        }
+        self.resize(turn, index, to);
         true
     }
 
-    /// Finds or makes the ReplicaSet of the present template, and gives both the next revision
-    /// (k8s:pkg/controller/deployment/sync.go, `getNewReplicaSet`).
-    fn prepare(&mut self, turn: &mut Turn) -> Option<usize> {
-        let revision = |set: &Value| {
-            let text = set["metadata"]["annotations"][REVISION].as_str();
-            text.and_then(|text| text.parse::<u64>().ok()).unwrap_or(0)
-        };
-        let next = 1 + self.old().iter().map(|&index| revision(&self.sets[index])).max().unwrap_or(0);
-        let new = match self.new {
-            Some(new) => new,
-            None => {
-                let set = turn.create(self.replica_set(next))?;
-                let message = format!("Created new replica set {:?}", name(&set));
-                deployment_status::set(&mut self.deployment, progressing(turn, "NewReplicaSetCreated", &message));
-                self.sets.push(set);
-                self.sets.len() - 1
-            }
-        };
-        self.new = Some(new);
-        let set = &self.sets[new];
-        let revision = revision(set).max(next).to_string();
-        if set["metadata"]["annotations"][REVISION] != revision {
-            let mut set = Value::clone(set);
-            set["metadata"]["annotations"][REVISION] = json!(revision);
-            self.sets[new] = turn.put(set)?;
+    /// The same, and notes for how many the Deployment is.
+    pub fn resize(&mut self, turn: &mut Turn, index: usize, to: i64) {
+        let mut set = Value::clone(&self.sets[index]);
+        revision::scale(&mut set, &self.deployment, to);
+        if let Some(set) = turn.put(set) {
+            self.sets[index] = set;
         }
-        self.deployment["metadata"]["annotations"][REVISION] = json!(revision);
+    }
+
+    /// Finds the ReplicaSet of the present template, or makes it if it may, and gives both the next revision
+    /// (k8s:pkg/controller/deployment/sync.go, `getNewReplicaSet`).
+    pub fn prepare(&mut self, turn: &mut Turn, may_create: bool) -> Option<usize> {
+        let next = 1 + self.old().iter().map(|&index| revision(&self.sets[index])).max().unwrap_or(0);
+        if let Some(new) = self.new {
+            let mut set = Value::clone(&self.sets[new]);
+            annotate(&mut set, &self.deployment, next);
+            if let Some(seconds) = self.deployment["spec"].get("minReadySeconds") {
+                set["spec"]["minReadySeconds"] = seconds.clone();
+            }
+            self.sets[new] = turn.put(set)?;
+        } else if may_create {
+            let set = turn.create(self.replica_set(next))?;
+            let message = format!("Created new replica set {:?}", name(&set));
+            deployment_status::set(&mut self.deployment, progressing(turn, "NewReplicaSetCreated", &message));
+            self.sets.push(set);
+            self.new = Some(self.sets.len() - 1);
+        }
+        let new = self.new?;
+        self.deployment["metadata"]["annotations"][REVISION] = json!(revision(&self.sets[new]).to_string());
         Some(new)
     }
 
-    fn replica_set(&self, revision: u64) -> Value {
+    fn replica_set(&self, next: i64) -> Value {
         let (metadata, spec) = (&self.deployment["metadata"], &self.deployment["spec"]);
         let hash = template::hash(&spec["template"]);
         let mut template = spec["template"].clone();
         template["metadata"]["labels"][HASH] = json!(hash);
         let mut selector = spec["selector"].clone();
         selector["matchLabels"][HASH] = json!(hash);
-        let mut annotations = metadata["annotations"].as_object().cloned().unwrap_or_default();
-        annotations.retain(|name, _| !NOT_COPIED.contains(&name.as_str()));
-        annotations.insert(REVISION.to_owned(), json!(revision.to_string()));
         let mut set = json!({
             "apiVersion": "apps/v1",
             "kind": "ReplicaSet",
@@ -155,7 +156,6 @@ impl Rollout {
                 "name": format!("{}-{hash}", name(&self.deployment)),
                 "namespace": metadata["namespace"],
                 "labels": template["metadata"]["labels"],
-                "annotations": annotations,
                 "ownerReferences": [owner_reference(&self.deployment)],
             },
             "spec": {"replicas": 0, "selector": selector, "template": template},
@@ -164,12 +164,18 @@ impl Rollout {
         if let Some(seconds) = spec.get("minReadySeconds") {
             set["spec"]["minReadySeconds"] = seconds.clone();
         }
+        annotate(&mut set, &self.deployment, next);
+        let wanted = replicas(&self.deployment);
+        let all = self.sets.iter().map(|set| replicas(set)).sum();
+        let is_recreate = spec["strategy"]["type"] == "Recreate";
+        let first = if is_recreate { wanted } else { scale_up(wanted, Bounds::of(&self.deployment, wanted), all, 0) };
+        revision::scale(&mut set, &self.deployment, first);
         set
     }
 
     /// Deletes the oldest ReplicaSets beyond `revisionHistoryLimit`
     /// (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#clean-up-policy>).
-    fn forget_oldest(&mut self, turn: &mut Turn) {
+    pub fn forget_oldest(&mut self, turn: &mut Turn) {
         let limit = self.deployment["spec"]["revisionHistoryLimit"].as_u64().unwrap_or(HISTORY);
         let old = self.old();
         let too_many = old.len().saturating_sub(usize::try_from(limit).unwrap_or(usize::MAX));

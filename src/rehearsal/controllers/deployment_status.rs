@@ -15,7 +15,9 @@ const DEADLINE: u64 = 600;
 
 /// Counts the pods, and says whether the rollout goes on
 /// (k8s:pkg/controller/deployment/progress.go, `syncRolloutStatus`).
-pub fn update(turn: &mut Turn, mut deployment: Value, sets: &[Arc<Value>], new: Option<usize>) {
+///
+/// Where nothing is rolled out there is nothing to say of that.
+pub fn update(turn: &mut Turn, mut deployment: Value, sets: &[Arc<Value>], new: Option<usize>, is_rollout: bool) {
     let before = deployment["status"].clone();
     deployment["status"] = Value::Object(counts(&deployment, sets, new));
     let wanted = replicas(&deployment);
@@ -30,7 +32,7 @@ pub fn update(turn: &mut Turn, mut deployment: Value, sets: &[Arc<Value>], new: 
     let status = &deployment["status"];
     let was_complete = current["reason"] == "NewReplicaSetAvailable"
         && count(&status["replicas"]) == count(&status["updatedReplicas"]);
-    if !was_complete {
+    if is_rollout && !was_complete {
         let object = new.map_or_else(
             || format!("Deployment {:?}", name(&deployment)),
             |new| format!("ReplicaSet {:?}", name(&sets[new])),
@@ -52,6 +54,21 @@ pub fn update(turn: &mut Turn, mut deployment: Value, sets: &[Arc<Value>], new: 
         }
     }
     turn.put(deployment);
+}
+
+/// Says that a Deployment is paused, or is no longer: its deadline begins anew
+/// (k8s:pkg/controller/deployment/sync.go, `checkPausedConditions`).
+pub fn tell_pause(turn: &Turn, deployment: &mut Value) {
+    let reason = condition(deployment, "Progressing").map_or(&Value::Null, |condition| &condition["reason"]);
+    let (is_paused, is_told) = (deployment["spec"]["paused"] == true, reason == "DeploymentPaused");
+    if is_paused == is_told || reason == "ProgressDeadlineExceeded" {
+        return;
+    }
+    let words = match is_paused {
+        true => ("Unknown", "DeploymentPaused", "Deployment is paused"),
+        false => ("Unknown", "DeploymentResumed", "Deployment is resumed"),
+    };
+    set(deployment, new_condition(turn, "Progressing", words));
 }
 
 fn counts(deployment: &Value, sets: &[Arc<Value>], new: Option<usize>) -> Map<String, Value> {

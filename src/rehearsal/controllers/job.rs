@@ -49,7 +49,10 @@ fn sync(turn: &mut Turn, job: &Value, backoffs: &mut Backoffs) {
         None
     };
     let mut running = number(active.len());
-    if end.is_some() {
+    let mut lost = 0;
+    if let Some((kind, ..)) = end {
+        // What was still running when a Job failed counts as failed.
+        lost = if kind == "Failed" { running } else { 0 };
         active.drain(..).for_each(|pod| turn.delete(pod));
         running = 0;
     } else if spec["suspend"] != true && may_try(turn, job, failed, backoffs) {
@@ -58,7 +61,7 @@ fn sync(turn: &mut Turn, job: &Value, backoffs: &mut Backoffs) {
     }
 
     let mut status = Map::new();
-    set_counts(&mut status, &[("active", running), ("succeeded", succeeded), ("failed", number(failed))]);
+    set_counts(&mut status, &[("active", running), ("succeeded", succeeded), ("failed", number(failed) + lost)]);
     status.insert("startTime".to_owned(), started);
     if let Some((kind, reason, message)) = end {
         status.insert("conditions".to_owned(), json!([condition(turn, kind, reason, message)]));

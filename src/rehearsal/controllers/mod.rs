@@ -4,9 +4,12 @@
 //! (<https://kubernetes.io/docs/concepts/architecture/controller/>). They run in turn, on every change and whenever
 //! one of them waits for a moment that has come.
 
+mod autoscaler;
 mod claim;
+mod cron_job;
 mod deployment;
 mod deployment_status;
+mod endpoints;
 mod event;
 mod failing;
 mod finalizers;
@@ -16,8 +19,11 @@ mod node;
 mod object;
 mod ordinals;
 mod pod_status;
+mod proportional;
 mod replica_set;
+mod revision;
 mod rolling;
+mod schedule;
 mod service;
 mod stateful_set;
 mod template;
@@ -81,7 +87,10 @@ async fn run(face: Face, ailments: Ailments) {
 /// What controllers remember that no object says.
 #[derive(Debug, Default)]
 struct Memory {
+    autoscalers: autoscaler::Looks,
     jobs: job::Backoffs,
+    services: endpoints::Services,
+    templates: stateful_set::Templates,
     node: node::Node,
 }
 
@@ -96,10 +105,13 @@ impl Memory {
             garbage::step(&mut turn);
             service::step(&mut turn);
             claim::step(&mut turn);
+            autoscaler::step(&mut turn, &mut self.autoscalers);
             deployment::step(&mut turn);
             replica_set::step(&mut turn);
-            stateful_set::step(&mut turn);
+            stateful_set::step(&mut turn, &mut self.templates);
+            cron_job::step(&mut turn);
             job::step(&mut turn, &mut self.jobs);
+            endpoints::step(&mut turn, &mut self.services);
             turn.manager = turn::KUBELET;
             self.node.step(&mut turn);
             wake = turn.wake();

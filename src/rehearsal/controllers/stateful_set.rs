@@ -1,8 +1,5 @@
 //! StatefulSets: pods that keep their name and their claims
 //! (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/>).
-//!
-//! A partition is heeded when pods are replaced; a pod below it that is lost is made of the present template, for
-//! older templates (ControllerRevisions) are not kept.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,10 +14,18 @@ use super::turn::Turn;
 /// The label that names the template of a pod.
 const REVISION: &str = "controller-revision-hash";
 
+/// The template of every revision (with the StatefulSet's uid): what a real cluster keeps as ControllerRevisions,
+/// which nothing of keyboss reads.
+pub type Templates = BTreeMap<(String, String), Value>;
+
 /// Takes every StatefulSet one step further.
-pub fn step(turn: &mut Turn) {
-    for set in turn.list("StatefulSet") {
+pub fn step(turn: &mut Turn, templates: &mut Templates) {
+    let sets = turn.list("StatefulSet");
+    let uid = |set: &Value| set["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+    templates.retain(|(of, _), _| sets.iter().any(|set| uid(set) == *of));
+    for set in sets {
         let revision = format!("{}-{}", name(&set), template::hash(&set["spec"]["template"]));
+        templates.entry((uid(&set), revision.clone())).or_insert_with(|| set["spec"]["template"].clone());
         let strategy = &set["spec"]["updateStrategy"];
         let on_delete = strategy["type"] == "OnDelete";
         let partition = if on_delete { i64::MAX } else { count(&strategy["rollingUpdate"]["partition"]) };
@@ -30,7 +35,16 @@ pub fn step(turn: &mut Turn) {
         let seen = pods.iter().map(|(ordinal, pod)| (*ordinal, see(pod, &revision))).collect();
         for action in plan(wanted, &seen) {
             match action {
-                Action::Create(ordinal) => create(turn, &set, ordinal, &revision),
+                Action::Create(ordinal) => {
+                    // Below the partition a lost pod is made again as it was (k8s:pkg/controller/statefulset/
+                    // stateful_set_utils.go, `newVersionedStatefulSetPod`).
+                    let current = set["status"]["currentRevision"].as_str();
+                    let current = current.filter(|_| !on_delete && ordinal < partition);
+                    let known = |revision: &str| templates.get_key_value(&(uid(&set), revision.to_owned()));
+                    if let Some(((_, revision), template)) = current.and_then(known).or_else(|| known(&revision)) {
+                        create(turn, &set, ordinal, (revision, template));
+                    }
+                }
                 Action::Delete(ordinal) => pods.get(&ordinal).into_iter().for_each(|pod| turn.delete(pod)),
             }
         }
@@ -53,10 +67,11 @@ fn see(pod: &Value, revision: &str) -> Seen {
 }
 
 /// Makes a pod, and before it the claims that it lacks.
-fn create(turn: &mut Turn, set: &Value, ordinal: i64, revision: &str) {
+fn create(turn: &mut Turn, set: &Value, ordinal: i64, (revision, template): (&str, &Value)) {
     let pod_name = format!("{}-{ordinal}", name(set));
-    let mut pod = template::pod(set, &set["spec"]["template"]);
+    let mut pod = template::pod(set, template);
     pod["metadata"]["name"] = json!(pod_name);
+    pod["metadata"]["generateName"] = json!(format!("{}-", name(set)));
     pod["metadata"]["labels"][REVISION] = json!(revision);
     pod["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] = json!(pod_name);
     pod["spec"]["hostname"] = json!(pod_name);

@@ -1,95 +1,9 @@
 //! Whole lives of small objects, second by second.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::Memory;
 use super::super::object::{condition, is_in_phase, is_true, name};
-use super::super::turn::Turn;
-use crate::rehearsal::server::Server;
-
-struct Cluster {
-    server: Server,
-    memory: Memory,
-    now: Duration,
-}
-
-impl Cluster {
-    fn new() -> Self {
-        let mut cluster = Self { server: Server::default(), memory: Memory::default(), now: Duration::ZERO };
-        cluster.create(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "a"}}));
-        cluster
-    }
-
-    fn turn(&mut self) -> Turn<'_> {
-        let began: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        Turn::new(&mut self.server, began, self.now)
-    }
-
-    fn create(&mut self, mut object: Value) {
-        if object["kind"] != "Namespace" {
-            object["metadata"]["namespace"] = json!("a");
-        }
-        self.turn().create(object).unwrap();
-    }
-
-    fn list(&mut self, kind: &str) -> Vec<Arc<Value>> {
-        self.turn().list(kind)
-    }
-
-    fn one(&mut self, kind: &str) -> Value {
-        let all = self.list(kind);
-        assert_eq!(all.len(), 1, "{kind}");
-        Value::clone(&all[0])
-    }
-
-    fn change(&mut self, kind: &str, change: impl FnOnce(&mut Value)) {
-        let mut object = self.one(kind);
-        change(&mut object);
-        self.turn().put(object).unwrap();
-    }
-
-    /// Lets that many seconds pass.
-    fn pass(&mut self, seconds: u64) {
-        let began: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
-        let end = self.now + Duration::from_secs(seconds);
-        loop {
-            let wake = self.memory.round(&mut self.server, began, self.now);
-            match wake.filter(|wake| *wake <= end) {
-                Some(wake) => self.now = wake,
-                None => break,
-            }
-        }
-        self.now = end;
-    }
-}
-
-fn template(restart: &str, claim: Option<&str>) -> Value {
-    let volumes: Vec<Value> =
-        claim.iter().map(|claim| json!({"name": "v", "persistentVolumeClaim": {"claimName": claim}})).collect();
-    json!({"metadata": {"labels": {"app": "x"}},
-           "spec": {"restartPolicy": restart, "volumes": volumes, "containers": [{"name": "c", "image": "i:1"}]}})
-}
-
-fn workload(kind: &str, spec: Value) -> Value {
-    let version = if kind == "Job" { "batch/v1" } else { "apps/v1" };
-    let mut object = json!({"apiVersion": version, "kind": kind, "metadata": {"name": "x"}, "spec": spec});
-    if kind != "Job" {
-        object["spec"]["selector"] = json!({"matchLabels": {"app": "x"}});
-    }
-    object
-}
-
-fn image(object: &mut Value, image: &str) {
-    object["spec"]["template"]["spec"]["containers"][0]["image"] = json!(image);
-}
-
-fn status(object: &Value, fields: &[&str]) -> Vec<i64> {
-    fields.iter().map(|field| object["status"][field].as_i64().unwrap_or(0)).collect()
-}
+use super::cluster::{Cluster, image, status, template, workload};
 
 const COUNTS: [&str; 4] = ["observedGeneration", "replicas", "updatedReplicas", "availableReplicas"];
 
@@ -128,11 +42,38 @@ fn a_deployment_rolls_out_and_back_and_its_owner_takes_all_with_it() {
         assert_eq!(revision(&mut cluster), expected);
         assert_eq!(cluster.list("ReplicaSet").len(), 2, "an old template is found again");
     }
+    let was = "deployment.kubernetes.io/revision-history";
+    let sets = cluster.list("ReplicaSet");
+    assert!(sets.iter().any(|set| set["metadata"]["annotations"][was] == "1"), "and has not forgotten what it was");
 
     let deployment = cluster.one("Deployment");
     cluster.turn().delete(&deployment);
     cluster.pass(2);
     assert!(cluster.list("ReplicaSet").is_empty() && cluster.list("Pod").is_empty());
+}
+
+#[test]
+fn a_paused_deployment_is_scaled_and_rolled_out_later() {
+    let mut cluster = Cluster::new();
+    cluster.create(workload("Deployment", json!({"replicas": 1, "template": template("Always", None)})));
+    cluster.pass(5);
+    let reason = |cluster: &mut Cluster| {
+        let deployment = cluster.one("Deployment");
+        condition(&deployment, "Progressing").unwrap()["reason"].as_str().unwrap().to_owned()
+    };
+    cluster.change("Deployment", |deployment| {
+        deployment["spec"]["paused"] = json!(true);
+        deployment["spec"]["replicas"] = json!(2);
+        image(deployment, "i:2");
+    });
+    cluster.pass(20);
+    assert_eq!(reason(&mut cluster), "DeploymentPaused");
+    assert_eq!(status(&cluster.one("Deployment"), &COUNTS), [2, 2, 0, 2]);
+    assert_eq!(cluster.one("ReplicaSet")["metadata"]["annotations"]["deployment.kubernetes.io/desired-replicas"], "2");
+    cluster.change("Deployment", |deployment| deployment["spec"]["paused"] = json!(false));
+    cluster.pass(20);
+    assert_eq!(reason(&mut cluster), "NewReplicaSetAvailable");
+    assert_eq!(status(&cluster.one("Deployment"), &COUNTS), [3, 2, 2, 2]);
 }
 
 #[test]
@@ -201,6 +142,24 @@ fn a_stateful_set_replaces_its_pods_from_the_highest_ordinal() {
     let set = cluster.one("StatefulSet");
     assert_eq!(set["status"]["currentRevision"], set["status"]["updateRevision"]);
     assert_eq!(cluster.list("PersistentVolumeClaim").len(), 2);
+}
+
+#[test]
+fn a_pod_that_is_lost_below_the_partition_is_made_again_as_it_was() {
+    let mut cluster = Cluster::new();
+    cluster.create(workload(
+        "StatefulSet",
+        json!({"replicas": 2, "serviceName": "x", "podManagementPolicy": "Parallel",
+               "updateStrategy": {"rollingUpdate": {"partition": 1}}, "template": template("Always", None)}),
+    ));
+    cluster.pass(5);
+    cluster.change("StatefulSet", |set| image(set, "i:2"));
+    cluster.pass(10);
+    cluster.list("Pod").iter().for_each(|pod| cluster.turn().delete(pod));
+    cluster.pass(10);
+    let pods = cluster.list("Pod");
+    let images: Vec<&Value> = pods.iter().map(|pod| &pod["spec"]["containers"][0]["image"]).collect();
+    assert_eq!(images, ["i:1", "i:2"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::json;
 
 use super::super::ordinals::{Action, Seen, Wanted, plan};
+use super::super::proportional::{Part, spread};
 use super::super::rolling::{Bounds, Count, scale_down, scale_up};
 
 #[test]
@@ -45,6 +46,20 @@ fn old_pods_go_as_new_ones_are_available() {
     assert_eq!(down(0, count(1, 0), &[count(3, 2)]), [3], "an unhealthy one counts as one to spare, were there one");
     assert_eq!(down(0, count(1, 1), &[count(1, 0), count(2, 2)]), [0, 2], "the unhealthy first");
     assert_eq!(down(0, count(3, 3), &[count(1, 1), count(0, 0)]), [0, 0]);
+}
+
+#[test]
+fn a_rollout_that_is_scaled_keeps_its_proportions() {
+    let of = |wanted, surge, most, parts: &[i64]| {
+        let parts: Vec<Part> = parts.iter().map(|replicas| Part { replicas: *replicas, of: most }).collect();
+        spread(wanted, surge, &parts)
+    };
+    assert_eq!(of(5, 1, 4, &[2, 2]), [(1, 3), (0, 3)], "the newer grows first");
+    assert_eq!(of(2, 1, 6, &[3, 3]), [(0, 1), (1, 2)], "the older shrinks first");
+    assert_eq!(of(15, 3, 13, &[8, 5]), [(0, 11), (1, 7)], "the example of the documentation");
+    assert_eq!(of(3, 1, 4, &[1, 0, 3]), [(2, 3), (0, 1)], "none is left out of what has no pods");
+    assert_eq!(of(0, 1, 4, &[1, 3]), [(1, 0), (0, 0)]);
+    assert_eq!(of(10, 0, 4, &[1, 1, 1]), [(2, 4), (1, 3), (0, 3)], "what is left is for the largest");
 }
 
 const READY: Seen = Seen { ready: true, terminating: false, failed: false, updated: true };
