@@ -41,7 +41,10 @@ fn eight_phases_run() {
 #[test]
 fn failures_are_diagnosed_as_in_a_deploy() {
     let table: &[(&[&str], &[&str])] = &[
-        (&["image:saleor-api"], &["FAILED Deployment saleor-api: ErrImagePull", "not found", "Deployments         failed"]),
+        (
+            &["image:saleor-api"],
+            &["FAILED Deployment saleor-api: ErrImagePull", "not found", "Deployments         failed"],
+        ),
         (
             &["crash:celery-worker"],
             &[
@@ -51,12 +54,18 @@ fn failures_are_diagnosed_as_in_a_deploy() {
                 "BackOff",
             ],
         ),
-        (&["migration"], &["FAILED Job migrate-", "BackoffLimitExceeded", "exits with 1", "Migration           failed"]),
+        (
+            &["migration"],
+            &["FAILED Job migrate-", "BackoffLimitExceeded", "exits with 1", "Migration           failed"],
+        ),
         (
             &["unschedulable:postgres"],
             &["FAILED StatefulSet postgres: Unschedulable", "Insufficient memory", "FailedScheduling"],
         ),
-        (&["unready:saleor-storefront"], &["saleor-storefront", "Readiness probe failed", "Deployments         failed"]),
+        (
+            &["unready:saleor-storefront"],
+            &["saleor-storefront", "Readiness probe failed", "Deployments         failed"],
+        ),
         (&["api:PATCH/configmaps:422"], &["the API server answered 422 Invalid", "config  failed"]),
         (
             &["image:redis", "unschedulable:postgres"],
@@ -123,6 +132,7 @@ fn what_a_deploy_would_not_tell_is_found() {
     assert_ne!(text, broken);
     fs::write(&manifest, broken).unwrap();
     let folder = project.path().to_str().unwrap();
-    let parts = ["rehearsal: deployed", "a deploy would not tell: ", "Service saleor-storefront: spec.ports[0].targetPort"];
+    let parts =
+        ["rehearsal: deployed", "a deploy would not tell: ", "Service saleor-storefront: spec.ports[0].targetPort"];
     assert_told(&["--local", "--project", folder], 1, &parts);
 }

@@ -106,8 +106,7 @@ fn list(server: &Server, kind: &'static Kind, namespace: &str, selection: &Selec
         item
     };
     let store = server.store();
-    let items: Vec<Value> =
-        store.list(kind, namespace).filter(|object| selection.takes(object)).map(item).collect();
+    let items: Vec<Value> = store.list(kind, namespace).filter(|object| selection.takes(object)).map(item).collect();
     let version = store.version().to_string();
     json!({"kind": format!("{}List", kind.kind), "apiVersion": kind.api_version,
            "metadata": {"resourceVersion": version}, "items": items})

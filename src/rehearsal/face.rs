@@ -169,7 +169,8 @@ fn response(
     content_type: &'static str,
     parts: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
 ) -> HttpAnswer {
-    let mut response = Response::new(StreamBody::new(parts.map(|part| part.map(http_body::Frame::data))).boxed_unsync());
+    let mut response =
+        Response::new(StreamBody::new(parts.map(|part| part.map(http_body::Frame::data))).boxed_unsync());
     *response.status_mut() = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     response

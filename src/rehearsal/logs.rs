@@ -43,7 +43,8 @@ impl Logs {
             "" => pod["status"]["containerStatuses"].get(0),
             container => statuses.into_iter().find(|status| status["name"] == container),
         };
-        let status = status.ok_or_else(|| Status::bad_request(format!("container {container:?} is not valid for pod {name}")))?;
+        let status = status
+            .ok_or_else(|| Status::bad_request(format!("container {container:?} is not valid for pod {name}")))?;
         let container = status["name"].as_str().unwrap_or_default();
         let log = self.0.get(&key(pod, container));
         let has_run = status["restartCount"] != 0 || status["state"]["waiting"].is_null();

@@ -56,7 +56,8 @@ impl Rights {
             _ => return Ok(()),
         };
         let created = would_create.then_some("create");
-        let missing = [Some(call.verb()), created].into_iter().flatten().find(|verb| !self.allow(verb, call.resource()));
+        let missing =
+            [Some(call.verb()), created].into_iter().flatten().find(|verb| !self.allow(verb, call.resource()));
         missing.map_or(Ok(()), |verb| Err(Status::forbidden(kind, name, verb, call.resource(), namespace)))
     }
 }

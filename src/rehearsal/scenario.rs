@@ -104,7 +104,9 @@ fn rule(text: &str) -> Result<Rule> {
 
 fn target(text: &str) -> Result<(String, String)> {
     match text.split_once('/') {
-        Some((verb, resource)) if !verb.is_empty() && !resource.is_empty() => Ok((verb.to_owned(), resource.to_owned())),
+        Some((verb, resource)) if !verb.is_empty() && !resource.is_empty() => {
+            Ok((verb.to_owned(), resource.to_owned()))
+        }
         _ => bail!("{text:?} is not VERB/RESOURCE, such as PATCH/deployments"),
     }
 }
@@ -180,8 +182,19 @@ mod tests {
             assert_eq!(text.parse::<Scenario>().unwrap(), expected, "{text}");
         }
         for text in [
-            "", "image", "image:", "imgae:x", "api:PATCH", "api:/x", "api:PATCH/x:200", "api:PATCH/x@0", "api:PATCH/x:late",
-            "denied:create", "kill@9", "kill@phase", "kill",
+            "",
+            "image",
+            "image:",
+            "imgae:x",
+            "api:PATCH",
+            "api:/x",
+            "api:PATCH/x:200",
+            "api:PATCH/x@0",
+            "api:PATCH/x:late",
+            "denied:create",
+            "kill@9",
+            "kill@phase",
+            "kill",
         ] {
             assert!(text.parse::<Scenario>().is_err(), "{text}");
         }

@@ -47,8 +47,7 @@ impl Selection {
             && (self.labels.is_empty() || {
                 let labels = object["metadata"]["labels"].as_object().into_iter().flatten();
                 let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-                let labels: BTreeMap<String, String> =
-                    labels.map(|(key, value)| (key.clone(), text(value))).collect();
+                let labels: BTreeMap<String, String> = labels.map(|(key, value)| (key.clone(), text(value))).collect();
                 self.labels.iter().all(|expression| expression.matches(&labels))
             })
     }

@@ -67,6 +67,8 @@ type Objects = BTreeMap<(String, String), Arc<Value>>;
 #[derive(Debug, Default)]
 pub struct Store {
     objects: [Objects; KINDS.len()],
+    /// The version of the last change of each kind.
+    changed: [u64; KINDS.len()],
     history: VecDeque<Change>,
     version: u64,
 }
@@ -75,6 +77,11 @@ impl Store {
     /// The version of the last change.
     pub fn version(&self) -> u64 {
         self.version
+    }
+
+    /// The version of the last change of a kind's objects.
+    pub fn changed(&self, kind: &Kind) -> u64 {
+        self.changed[kind.place()]
     }
 
     /// One object.
@@ -106,6 +113,7 @@ impl Store {
 
     fn happened(&mut self, event: Event, key: Key, before: Option<Arc<Value>>, mut object: Value) -> Arc<Value> {
         self.version += 1;
+        self.changed[key.kind.place()] = self.version;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
         let object = Arc::new(object);
         let change = Change { version: self.version, event, key, before, object: Arc::clone(&object) };

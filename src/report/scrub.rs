@@ -18,7 +18,16 @@ pub fn scrub(event: &mut Event, redactor: &Redactor) {
 /// Every string of an event. The patterns name every field, so that a new one cannot be forgotten.
 fn strings(event: &mut Event) -> Vec<&mut String> {
     match event {
-        Event::DeployStarted { environment, context, namespace, server, server_version, phases: _, dry_run: _, rehearsal: _ } => {
+        Event::DeployStarted {
+            environment,
+            context,
+            namespace,
+            server,
+            server_version,
+            phases: _,
+            dry_run: _,
+            rehearsal: _,
+        } => {
             vec![environment, context, namespace, server, server_version]
         }
         Event::Notice { phase: _, message } => vec![message],

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::deployment_status::{self, progressing};
+use super::looks::Looks;
 use super::object::{age, count, is_in_phase, name, owner_reference, replicas};
 use super::revision::{self, REVISION, annotate, revision};
 use super::rolling::{Bounds, Count, scale_down, scale_up};
@@ -28,29 +29,45 @@ pub struct Rollout {
 }
 
 /// Takes every rollout one step further.
-pub fn step(turn: &mut Turn) {
+pub fn step(turn: &mut Turn, looks: &mut Looks) {
     for deployment in turn.list("Deployment") {
         let mut sets = turn.owned_by("ReplicaSet", &deployment);
         sets.sort_by_cached_key(|set| age(set));
-        let template = &deployment["spec"]["template"];
-        let new = sets.iter().position(|set| is_of(&set["spec"]["template"], template));
-        let mut rollout = Rollout { deployment: Value::clone(&deployment), sets, new };
-        deployment_status::tell_pause(turn, &mut rollout.deployment);
-        let is_rollout = !rollout.is_scaled_or_paused();
-        if is_rollout {
-            rollout.go_on(turn);
-        } else {
-            rollout.spread(turn);
+        let mut all = vec![Arc::clone(&deployment)];
+        all.extend(sets.iter().cloned());
+        if is_recreate(&deployment) {
+            all.extend(sets.iter().flat_map(|set| turn.owned_by("Pod", set)));
         }
-        deployment_status::update(turn, rollout.deployment, &rollout.sets, rollout.new, is_rollout);
+        looks.look(turn, all, |turn| Rollout::new(&deployment, sets).step(turn));
     }
 }
 
+fn is_recreate(deployment: &Value) -> bool {
+    deployment["spec"]["strategy"]["type"] == "Recreate"
+}
+
 impl Rollout {
+    fn new(deployment: &Value, sets: Vec<Arc<Value>>) -> Self {
+        let template = &deployment["spec"]["template"];
+        let new = sets.iter().position(|set| is_of(&set["spec"]["template"], template));
+        Self { deployment: deployment.clone(), sets, new }
+    }
+
+    fn step(mut self, turn: &mut Turn) {
+        deployment_status::tell_pause(turn, &mut self.deployment);
+        let is_rollout = !self.is_scaled_or_paused();
+        if is_rollout {
+            self.go_on(turn);
+        } else {
+            self.spread(turn);
+        }
+        deployment_status::update(turn, self.deployment, &self.sets, self.new, is_rollout);
+    }
+
     fn go_on(&mut self, turn: &mut Turn) {
         let wanted = replicas(&self.deployment);
         let bounds = Bounds::of(&self.deployment, wanted);
-        if self.deployment["spec"]["strategy"]["type"] == "Recreate" {
+        if is_recreate(&self.deployment) {
             self.prepare(turn, false);
             if self.stop_old(turn) {
                 return;
@@ -167,8 +184,11 @@ impl Rollout {
         annotate(&mut set, &self.deployment, next);
         let wanted = replicas(&self.deployment);
         let all = self.sets.iter().map(|set| replicas(set)).sum();
-        let is_recreate = spec["strategy"]["type"] == "Recreate";
-        let first = if is_recreate { wanted } else { scale_up(wanted, Bounds::of(&self.deployment, wanted), all, 0) };
+        let first = if is_recreate(&self.deployment) {
+            wanted
+        } else {
+            scale_up(wanted, Bounds::of(&self.deployment, wanted), all, 0)
+        };
         revision::scale(&mut set, &self.deployment, first);
         set
     }

@@ -20,7 +20,8 @@ pub fn step(turn: &mut Turn) {
             let_go(turn, object, ORPHAN);
         } else if has(object, FOREGROUND) {
             owned().filter(|other| !is_terminating(other)).for_each(|other| turn.delete(other));
-            if !owned().any(|other| owners(other).any(|owner| is(owner, object) && owner["blockOwnerDeletion"] == true)) {
+            if !owned().any(|other| owners(other).any(|owner| is(owner, object) && owner["blockOwnerDeletion"] == true))
+            {
                 let_go(turn, object, FOREGROUND);
             }
         }

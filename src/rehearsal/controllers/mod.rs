@@ -15,6 +15,7 @@ mod failing;
 mod finalizers;
 mod garbage;
 mod job;
+mod looks;
 mod node;
 mod object;
 mod ordinals;
@@ -38,7 +39,8 @@ use tokio::time::{sleep, sleep_until};
 use super::ailments::Ailments;
 use super::face::Face;
 use super::server::Server;
-use turn::Turn;
+use looks::Looks;
+use turn::{KUBELET, MANAGER, Turn};
 
 /// The time between two rounds: a paused clock has to move.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -84,42 +86,70 @@ async fn run(face: Face, ailments: Ailments) {
     }
 }
 
+/// One controller, or the node: the kinds it looks at (none: at every kind), who it is, and what it does.
+struct Controller(&'static [&'static str], &'static str, fn(&mut Turn, &mut Memory));
+
+/// All of them, in the order of a round.
+const ALL: [Controller; 12] = [
+    Controller(&[], MANAGER, |turn, _| finalizers::step(turn)),
+    Controller(&[], MANAGER, |turn, _| garbage::step(turn)),
+    Controller(&["Service"], MANAGER, |turn, _| service::step(turn)),
+    Controller(&["PersistentVolumeClaim"], MANAGER, |turn, _| claim::step(turn)),
+    Controller(&["HorizontalPodAutoscaler", "Deployment"], MANAGER, |turn, memory| {
+        autoscaler::step(turn, &mut memory.autoscalers);
+    }),
+    Controller(&["Deployment", "ReplicaSet", "Pod"], MANAGER, |turn, memory| {
+        deployment::step(turn, &mut memory.deployments);
+    }),
+    Controller(&["ReplicaSet", "Pod"], MANAGER, |turn, memory| {
+        replica_set::step(turn, &mut memory.replica_sets);
+    }),
+    Controller(&["StatefulSet", "Pod", "PersistentVolumeClaim"], MANAGER, |turn, memory| {
+        stateful_set::step(turn, &mut memory.templates, &mut memory.stateful_sets);
+    }),
+    Controller(&["CronJob", "Job"], MANAGER, |turn, _| cron_job::step(turn)),
+    Controller(&["Job", "Pod"], MANAGER, |turn, memory| job::step(turn, &mut memory.jobs)),
+    Controller(&["Service", "Endpoints", "Pod"], MANAGER, |turn, memory| {
+        endpoints::step(turn, &mut memory.services);
+    }),
+    Controller(&["Pod", "PersistentVolumeClaim"], KUBELET, |turn, memory| memory.node.step(turn)),
+];
+
 /// What controllers remember that no object says.
 #[derive(Debug, Default)]
 struct Memory {
     autoscalers: autoscaler::Looks,
+    deployments: Looks,
+    replica_sets: Looks,
+    stateful_sets: Looks,
     jobs: job::Backoffs,
     services: endpoints::Services,
     templates: stateful_set::Templates,
     node: node::Node,
+    /// What each controller has seen: up to which version, and the moment it waits for.
+    seen: [(u64, Option<Duration>); ALL.len()],
 }
 
 impl Memory {
-    /// Runs every controller until none of them has anything to do now. The moment one of them waits for, if any.
+    /// Runs every controller that has something new to see, until none has. The moment one of them waits for, if any.
     fn round(&mut self, server: &mut Server, began: Timestamp, now: Duration) -> Option<Duration> {
-        let mut wake = None;
         for _ in 0..PASSES {
             let mut turn = Turn::new(server, began, now);
             let before = turn.version();
-            finalizers::step(&mut turn);
-            garbage::step(&mut turn);
-            service::step(&mut turn);
-            claim::step(&mut turn);
-            autoscaler::step(&mut turn, &mut self.autoscalers);
-            deployment::step(&mut turn);
-            replica_set::step(&mut turn);
-            stateful_set::step(&mut turn, &mut self.templates);
-            cron_job::step(&mut turn);
-            job::step(&mut turn, &mut self.jobs);
-            endpoints::step(&mut turn, &mut self.services);
-            turn.manager = turn::KUBELET;
-            self.node.step(&mut turn);
-            wake = turn.wake();
+            for (index, Controller(kinds, manager, step)) in ALL.iter().enumerate() {
+                let (version, wake) = self.seen[index];
+                if turn.changed(kinds) > version || wake.is_some_and(|wake| wake <= now) {
+                    let version = turn.version();
+                    turn.manager = manager;
+                    step(&mut turn, self);
+                    self.seen[index] = (version, turn.take_wake());
+                }
+            }
             if turn.version() == before {
                 break;
             }
         }
-        wake
+        self.seen.iter().filter_map(|(_, wake)| *wake).min()
     }
 }
 

@@ -164,7 +164,9 @@ impl Node {
 /// As containerd says it.
 fn cannot_pull(turn: &mut Turn, pod: &mut Value, time: &str) {
     let message = |image: &str| {
-        format!("rpc error: code = NotFound desc = failed to pull and unpack image {image:?}: failed to resolve reference {image:?}: not found")
+        format!(
+            "rpc error: code = NotFound desc = failed to pull and unpack image {image:?}: failed to resolve reference {image:?}: not found"
+        )
     };
     failing::has_no_image(pod, "ErrImagePull", message, time);
     let image = pod["spec"]["containers"][0]["image"].as_str().unwrap_or_default();

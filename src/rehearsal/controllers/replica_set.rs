@@ -6,22 +6,29 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::looks::Looks;
 use super::object::{age, is_active, is_available, is_in_phase, is_true, name, replicas, set_counts};
 use super::template;
 use super::turn::Turn;
 
 /// Creates and deletes pods, and counts them.
-pub fn step(turn: &mut Turn) {
+pub fn step(turn: &mut Turn, looks: &mut Looks) {
     for set in turn.list("ReplicaSet") {
-        let wanted = usize::try_from(replicas(&set)).unwrap_or_default();
-        let mut pods = active(turn, &set);
-        for _ in pods.len()..wanted {
-            create(turn, &set);
-        }
-        pods.sort_by_cached_key(|pod| keep_rank(pod));
-        pods.iter().skip(wanted).for_each(|pod| turn.delete(pod));
-        count(turn, &set);
+        let mut all = vec![Arc::clone(&set)];
+        all.extend(turn.owned_by("Pod", &set));
+        looks.look(turn, all, |turn| sync(turn, &set));
     }
+}
+
+fn sync(turn: &mut Turn, set: &Value) {
+    let wanted = usize::try_from(replicas(set)).unwrap_or_default();
+    let mut pods = active(turn, set);
+    for _ in pods.len()..wanted {
+        create(turn, set);
+    }
+    pods.sort_by_cached_key(|pod| keep_rank(pod));
+    pods.iter().skip(wanted).for_each(|pod| turn.delete(pod));
+    count(turn, set);
 }
 
 fn active(turn: &Turn, set: &Value) -> Vec<Arc<Value>> {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::looks::Looks;
 use super::object::{count, is_in_phase, is_terminating, is_true, name, replicas, set_counts};
 use super::ordinals::{Action, Seen, Wanted, plan};
 use super::template;
@@ -19,37 +20,46 @@ const REVISION: &str = "controller-revision-hash";
 pub type Templates = BTreeMap<(String, String), Value>;
 
 /// Takes every StatefulSet one step further.
-pub fn step(turn: &mut Turn, templates: &mut Templates) {
+pub fn step(turn: &mut Turn, templates: &mut Templates, looks: &mut Looks) {
     let sets = turn.list("StatefulSet");
-    let uid = |set: &Value| set["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
     templates.retain(|(of, _), _| sets.iter().any(|set| uid(set) == *of));
     for set in sets {
-        let revision = format!("{}-{}", name(&set), template::hash(&set["spec"]["template"]));
-        templates.entry((uid(&set), revision.clone())).or_insert_with(|| set["spec"]["template"].clone());
-        let strategy = &set["spec"]["updateStrategy"];
-        let on_delete = strategy["type"] == "OnDelete";
-        let partition = if on_delete { i64::MAX } else { count(&strategy["rollingUpdate"]["partition"]) };
-        let wanted =
-            Wanted { replicas: replicas(&set), partition, ordered: set["spec"]["podManagementPolicy"] != "Parallel" };
-        let pods = pods(turn, &set);
-        let seen = pods.iter().map(|(ordinal, pod)| (*ordinal, see(pod, &revision))).collect();
-        for action in plan(wanted, &seen) {
-            match action {
-                Action::Create(ordinal) => {
-                    // Below the partition a lost pod is made again as it was (k8s:pkg/controller/statefulset/
-                    // stateful_set_utils.go, `newVersionedStatefulSetPod`).
-                    let current = set["status"]["currentRevision"].as_str();
-                    let current = current.filter(|_| !on_delete && ordinal < partition);
-                    let known = |revision: &str| templates.get_key_value(&(uid(&set), revision.to_owned()));
-                    if let Some(((_, revision), template)) = current.and_then(known).or_else(|| known(&revision)) {
-                        create(turn, &set, ordinal, (revision, template));
-                    }
-                }
-                Action::Delete(ordinal) => pods.get(&ordinal).into_iter().for_each(|pod| turn.delete(pod)),
-            }
-        }
-        update_status(turn, &set, &revision, on_delete);
+        let mut all = vec![Arc::clone(&set)];
+        all.extend(turn.owned_by("Pod", &set));
+        looks.look(turn, all, |turn| sync(turn, &set, templates));
     }
+}
+
+fn sync(turn: &mut Turn, set: &Value, templates: &mut Templates) {
+    let revision = format!("{}-{}", name(set), template::hash(&set["spec"]["template"]));
+    templates.entry((uid(set), revision.clone())).or_insert_with(|| set["spec"]["template"].clone());
+    let strategy = &set["spec"]["updateStrategy"];
+    let on_delete = strategy["type"] == "OnDelete";
+    let partition = if on_delete { i64::MAX } else { count(&strategy["rollingUpdate"]["partition"]) };
+    let wanted =
+        Wanted { replicas: replicas(set), partition, ordered: set["spec"]["podManagementPolicy"] != "Parallel" };
+    let pods = pods(turn, set);
+    let seen = pods.iter().map(|(ordinal, pod)| (*ordinal, see(pod, &revision))).collect();
+    for action in plan(wanted, &seen) {
+        match action {
+            Action::Create(ordinal) => {
+                // Below the partition a lost pod is made again as it was (k8s:pkg/controller/statefulset/
+                // stateful_set_utils.go, `newVersionedStatefulSetPod`).
+                let current = set["status"]["currentRevision"].as_str();
+                let current = current.filter(|_| !on_delete && ordinal < partition);
+                let known = |revision: &str| templates.get_key_value(&(uid(set), revision.to_owned()));
+                if let Some(((_, revision), template)) = current.and_then(known).or_else(|| known(&revision)) {
+                    create(turn, set, ordinal, (revision, template));
+                }
+            }
+            Action::Delete(ordinal) => pods.get(&ordinal).into_iter().for_each(|pod| turn.delete(pod)),
+        }
+    }
+    update_status(turn, set, &revision, on_delete);
+}
+
+fn uid(set: &Value) -> String {
+    set["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
 }
 
 fn pods(turn: &Turn, set: &Value) -> BTreeMap<i64, Arc<Value>> {

@@ -14,7 +14,7 @@ use super::super::store::Key;
 use super::object::is_owned_by;
 
 /// The field manager of the controllers.
-const CONTROLLERS: &str = "kube-controller-manager";
+pub const MANAGER: &str = "kube-controller-manager";
 /// The field manager of the node.
 pub const KUBELET: &str = "kubelet";
 
@@ -35,7 +35,7 @@ impl<'a> Turn<'a> {
     /// A step in a cluster that began at that time, this long ago.
     pub fn new(server: &'a mut Server, began: Timestamp, now: Duration) -> Self {
         let time = written(began.checked_add(now).unwrap_or(began));
-        Self { server, began, now, wake: None, time, manager: CONTROLLERS }
+        Self { server, began, now, wake: None, time, manager: MANAGER }
     }
 
     /// How long ago the cluster began.
@@ -48,9 +48,15 @@ impl<'a> Turn<'a> {
         self.server.store().version()
     }
 
-    /// The first moment that somebody waits for.
-    pub fn wake(&self) -> Option<Duration> {
-        self.wake
+    /// The version of the last change of any of these kinds; without any, of every kind.
+    pub fn changed(&self, kinds: &[&str]) -> u64 {
+        let of = KINDS.iter().filter(|kind| kinds.contains(&kind.kind));
+        of.map(|kind| self.server.store().changed(kind)).max().unwrap_or_else(|| self.version())
+    }
+
+    /// The first moment that somebody waits for, forgotten now.
+    pub fn take_wake(&mut self) -> Option<Duration> {
+        self.wake.take()
     }
 
     /// Whether that moment has come; if it has not, the controllers run again when it does.
