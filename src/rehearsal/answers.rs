@@ -73,8 +73,9 @@ pub fn answer(server: &mut Server, rights: &Rights, call: &Call, time: &str) -> 
         }
         ("DELETE", Route::Object(key)) => {
             let last = server.delete(&key, &serde_json::from_value(call.json()?).unwrap_or_default(), request)?;
-            let is_gone = server.get(&key).is_err() && !RETURNED.contains(&key.kind.kind);
-            Ok(Answer::Object(200, if is_gone { deleted(&key, &last) } else { Value::clone(&last) }))
+            let is_gone = request.dry_run || server.get(&key).is_err();
+            let is_told = is_gone && !RETURNED.contains(&key.kind.kind);
+            Ok(Answer::Object(200, if is_told { deleted(&key, &last) } else { Value::clone(&last) }))
         }
         ("GET", Route::Log(key)) => {
             let container = parameters.text("container");
@@ -85,7 +86,7 @@ pub fn answer(server: &mut Server, rights: &Rights, call: &Call, time: &str) -> 
 }
 
 /// Kinds whose objects are the answer to their deletion (k8s:pkg/registry, `ReturnDeletedObject`).
-const RETURNED: [&str; 4] = ["Pod", "PersistentVolumeClaim", "Service", "ServiceAccount"];
+const RETURNED: [&str; 3] = ["Pod", "PersistentVolumeClaim", "ServiceAccount"];
 
 fn version() -> Value {
     let version = &Schema::v1_20().version;
@@ -114,6 +115,9 @@ fn list(server: &Server, kind: &'static Kind, namespace: &str, selection: &Selec
 
 /// What a deletion is answered with that is done at once.
 fn deleted(key: &Key, last: &Value) -> Value {
-    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success",
-           "details": {"name": key.name, "kind": key.kind.plural, "uid": last["metadata"]["uid"]}})
+    let mut details = json!({"name": key.name, "kind": key.kind.plural, "uid": last["metadata"]["uid"]});
+    if !key.kind.group().is_empty() {
+        details["group"] = json!(key.kind.group());
+    }
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success", "details": details})
 }

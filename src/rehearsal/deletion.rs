@@ -13,6 +13,10 @@ pub const FOREGROUND: &str = "foregroundDeletion";
 /// The finalizer of an object that leaves what it owns behind.
 pub const ORPHAN: &str = "orphan";
 
+/// The finalizer of a claim, which goes after the pods that use it
+/// (<https://kubernetes.io/docs/concepts/storage/persistent-volumes/#storage-object-in-use-protection>).
+pub const PROTECTION: &str = "kubernetes.io/pvc-protection";
+
 /// What becomes of it.
 #[derive(Debug, PartialEq)]
 pub enum Deletion {
@@ -33,9 +37,10 @@ pub fn decide(key: &Key, live: &Value, options: &DeleteOptions, time: &str) -> R
     if let Some(asked) = conditions.and_then(|conditions| conditions.uid.as_deref()).filter(|asked| *asked != uid) {
         return Err(Status::other_uid(key.kind, &key.name, asked, uid));
     }
-    let version = conditions.and_then(|conditions| conditions.resource_version.as_deref());
-    if version.is_some_and(|asked| metadata["resourceVersion"] != asked) {
-        return Err(Status::conflict(key.kind, &key.name));
+    let version = metadata["resourceVersion"].as_str().unwrap_or_default();
+    let asked = conditions.and_then(|conditions| conditions.resource_version.as_deref());
+    if let Some(asked) = asked.filter(|asked| *asked != version) {
+        return Err(Status::other_version(key.kind, &key.name, asked, version));
     }
     let finalizers = finalizers(key, live, options);
     let grace = grace(key, live, options);

@@ -108,7 +108,10 @@ fn field(kind: &Kind, text: &str) -> Result<(String, String, bool), Status> {
     };
     let own = SOME.iter().find(|(of, _)| *of == kind.kind).map_or(&[][..], |(_, fields)| fields);
     if !ALL.contains(&name) && !own.contains(&name) {
-        return Err(Status::bad_request(format!("field label not supported: {name}")));
+        return Err(Status::bad_request(match own {
+            [] => format!("{name:?} is not a known field selector: only {:?}, {:?}", ALL[0], ALL[1]),
+            _ => format!("field label not supported: {name}"),
+        }));
     }
     Ok((format!("/{}", name.replace('.', "/")), value.to_owned(), equal))
 }

@@ -22,6 +22,9 @@ const GENERATIONS: [&str; 6] =
 const KEPT: [&str; 6] =
     ["uid", "creationTimestamp", "resourceVersion", "generation", "deletionTimestamp", "deletionGracePeriodSeconds"];
 
+/// The field manager of the controllers.
+pub const MANAGER: &str = "kube-controller-manager";
+
 /// Who writes, and how.
 #[derive(Clone, Copy, Debug)]
 pub struct Request<'a> {
@@ -119,7 +122,7 @@ impl Server {
         let patch: json_patch::Patch =
             serde_json::from_value(patch).map_err(|error| Status::bad_request(error.to_string()))?;
         let mut object = Value::clone(&live);
-        json_patch::patch(&mut object, &patch).map_err(|error| Status::unprocessable(&error.to_string()))?;
+        json_patch::patch(&mut object, &patch).map_err(|_| Status::unprocessable())?;
         check_version(key, Some(&live), &object)?;
         self.update(key, Some(&live), &mut object, request)?;
         self.keep(key, Some(live), object, request)
@@ -128,8 +131,11 @@ impl Server {
     /// Replaces an object for a client (PUT), who has no hand in its status.
     ///
     /// # Errors
-    /// As [`Self::replace`].
+    /// As [`Self::replace`]; 400 for an object of another name.
     pub fn write(&mut self, key: &Key, mut object: Value, request: Request) -> Answer {
+        if let Some(name) = object["metadata"]["name"].as_str().filter(|name| *name != key.name) {
+            return Err(Status::other_name(name, &key.name));
+        }
         let status = self.get(key)?.get("status").cloned();
         if let Some(map) = object.as_object_mut() {
             map.remove("status");
@@ -149,6 +155,17 @@ impl Server {
         if !is_status_alone(&live, &object) {
             self.update(key, Some(&live), &mut object, request)?;
         }
+        self.keep(key, Some(live), object, request)
+    }
+
+    /// Writes the number of replicas for an autoscaler, whose hand leaves no trace in 1.20: the field's owner stays.
+    ///
+    /// # Errors
+    /// 404 when it is not there.
+    pub fn scale(&mut self, key: &Key, replicas: i64, request: Request) -> Answer {
+        let live = self.get(key)?;
+        let mut object = Value::clone(&live);
+        object["spec"]["replicas"] = json!(replicas);
         self.keep(key, Some(live), object, request)
     }
 
@@ -209,6 +226,9 @@ impl Server {
         if key.kind.namespaced {
             metadata["namespace"] = json!(key.namespace);
         }
+        if live.is_none() && key.kind.kind == "PersistentVolumeClaim" {
+            metadata["finalizers"] = json!([deletion::PROTECTION]);
+        }
         let kept = live.as_deref().map(|live| live["metadata"].clone());
         let kept = kept.unwrap_or_else(|| {
             self.uids += 1;
@@ -221,7 +241,13 @@ impl Server {
         }
         if GENERATIONS.contains(&key.kind.kind) {
             let before = live.as_deref().map_or(&Value::Null, |live| &live["spec"]);
-            let changes = u64::from(*before != object["spec"]);
+            // A person who annotates a Deployment changes it, but not its own controller
+            // (k8s:pkg/registry/apps/deployment/strategy.go, `PrepareForUpdate`).
+            let counts = key.kind.kind == "Deployment" && request.manager != MANAGER;
+            let annotated = live
+                .as_deref()
+                .is_some_and(|live| counts && live["metadata"]["annotations"] != object["metadata"]["annotations"]);
+            let changes = u64::from(annotated || *before != object["spec"]);
             let generation = kept["generation"].as_u64().unwrap_or(0) + changes;
             object["metadata"]["generation"] = json!(generation);
         }

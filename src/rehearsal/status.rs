@@ -14,7 +14,7 @@ pub struct Status {
     pub reason: &'static str,
     /// The words.
     pub message: String,
-    /// The object and the causes.
+    /// The object and the causes; null where there are none.
     pub details: Value,
 }
 
@@ -57,10 +57,28 @@ impl Status {
 
     /// The object is another one of the same name.
     pub fn other_uid(kind: &Kind, name: &str, asked: &str, uid: &str) -> Self {
-        let message = format!(
-            "Operation cannot be fulfilled on {} {name:?}: the UID in the precondition ({asked}) does not match the UID in record ({uid}). The object might have been deleted and then recreated",
-            kind.kind
-        );
+        Self::precondition(
+            kind,
+            name,
+            format!(
+                "the UID in the precondition ({asked}) does not match the UID in record ({uid}). The object might have been deleted and then recreated"
+            ),
+        )
+    }
+
+    /// The object has been written since it was seen.
+    pub fn other_version(kind: &Kind, name: &str, asked: &str, version: &str) -> Self {
+        Self::precondition(
+            kind,
+            name,
+            format!(
+                "the ResourceVersion in the precondition ({asked}) does not match the ResourceVersion in record ({version}). The object might have been modified"
+            ),
+        )
+    }
+
+    fn precondition(kind: &Kind, name: &str, why: String) -> Self {
+        let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", kind.kind);
         let details = json!({"name": name, "kind": kind.kind});
         Self { code: 409, reason: "Conflict", message, details }
     }
@@ -81,10 +99,14 @@ impl Status {
     }
 
     /// A patch that cannot be applied.
-    pub fn unprocessable(why: &str) -> Self {
+    pub fn unprocessable() -> Self {
         let message = "the server rejected our request due to an error in our request".to_owned();
-        let causes = json!([{"reason": "UnexpectedServerResponse", "message": why}]);
-        Self { code: 422, reason: "Invalid", message, details: json!({ "causes": causes }) }
+        Self { code: 422, reason: "Invalid", message, details: json!({}) }
+    }
+
+    /// What was written is not for the object of this URL.
+    pub fn other_name(name: &str, asked: &str) -> Self {
+        Self::bad_request(format!("the name of the object ({name}) does not match the name on the URL ({asked})"))
     }
 
     /// Other field managers own what an apply would change: their titles and the fields.
@@ -109,7 +131,7 @@ impl Status {
 
     /// The request is not one.
     pub fn bad_request(message: String) -> Self {
-        Self { code: 400, reason: "BadRequest", message, details: json!({}) }
+        Self { code: 400, reason: "BadRequest", message, details: Value::Null }
     }
 
     /// There is something at this URL, but nobody does that to it.
@@ -136,8 +158,11 @@ impl Status {
     pub fn body(&self) -> Value {
         let mut body = json!({
             "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-            "message": self.message, "details": self.details, "code": self.code,
+            "message": self.message, "code": self.code,
         });
+        if !self.details.is_null() {
+            body["details"] = self.details.clone();
+        }
         if !self.reason.is_empty() {
             body["reason"] = json!(self.reason);
         }

@@ -1,6 +1,7 @@
 //! The rehearsal cluster's API server against a real one: the same requests to both, from an empty namespace on.
 
 mod controllers;
+mod requests;
 
 use std::error::Error;
 

@@ -48,7 +48,7 @@ fn look(turn: &mut Turn, autoscaler: &Value) {
     };
     let (kind, target) = (spec["scaleTargetRef"]["kind"].as_str(), spec["scaleTargetRef"]["name"].as_str());
     let (kind, target) = (kind.unwrap_or_default(), target.unwrap_or_default());
-    let Some(mut target) = turn.beside(autoscaler, kind, target).map(|target| Value::clone(&target)) else {
+    let Some(target) = turn.beside(autoscaler, kind, target) else {
         let place = KINDS.iter().find(|of| of.kind == kind);
         let place = place.map_or_else(String::new, |of| format!("{}/scale.{}", of.plural, of.group()));
         let why = "the HPA controller was unable to get the target's current scale";
@@ -77,8 +77,7 @@ fn look(turn: &mut Turn, autoscaler: &Value) {
         tell(&mut status, "AbleToScale", true, "SucceededRescale", &message);
         status["desiredReplicas"] = json!(wanted);
         status["lastScaleTime"] = json!(turn.time);
-        target["spec"]["replicas"] = json!(wanted);
-        turn.put(target);
+        turn.scale(&target, wanted);
     }
     turn.set_status(autoscaler, status);
 }

@@ -38,9 +38,9 @@ use tokio::time::{sleep, sleep_until};
 
 use super::ailments::Ailments;
 use super::face::Face;
-use super::server::Server;
+use super::server::{MANAGER, Server};
 use looks::Looks;
-use turn::{KUBELET, MANAGER, Turn};
+use turn::{KUBELET, Turn};
 
 /// The time between two rounds: a paused clock has to move.
 const PAUSE: Duration = Duration::from_millis(1);

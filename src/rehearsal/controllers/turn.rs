@@ -9,12 +9,10 @@ use serde_json::Value;
 
 use super::super::kinds::{KINDS, Kind};
 use super::super::logs::Logs;
-use super::super::server::{Request, Server, written};
+use super::super::server::{MANAGER, Request, Server, written};
 use super::super::store::Key;
 use super::object::is_owned_by;
 
-/// The field manager of the controllers.
-pub const MANAGER: &str = "kube-controller-manager";
 /// The field manager of the node.
 pub const KUBELET: &str = "kubelet";
 
@@ -106,6 +104,15 @@ impl<'a> Turn<'a> {
         }
         let request = Request { manager: self.manager, time: &self.time, dry_run: false };
         self.server.replace(&key, object, request).ok()
+    }
+
+    /// Writes an object's number of replicas.
+    pub fn scale(&mut self, object: &Value, replicas: i64) {
+        let request = Request { manager: self.manager, time: &self.time, dry_run: false };
+        if let Some(key) = key(object) {
+            // Gone already needs none.
+            drop(self.server.scale(&key, replicas, request));
+        }
     }
 
     /// Writes an object's status, unless it is so already.
