@@ -75,8 +75,18 @@ impl Shop {
 
     /// `keyboss deploy`, with more arguments.
     pub fn deploy(&self, more: &[&str]) -> Run {
+        self.run(&["deploy"], more)
+    }
+
+    /// The same, rehearsed on a copy of the namespace.
+    pub fn rehearse(&self, more: &[&str]) -> Run {
+        self.run(&["rehearse", "--from-cluster"], more)
+    }
+
+    fn run(&self, command: &[&str], more: &[&str]) -> Run {
         let output = Command::new(env!("CARGO_BIN_EXE_keyboss"))
-            .args(["deploy", "--output", "json", "--kubeconfig"])
+            .args(command)
+            .args(["--output", "json", "--kubeconfig"])
             .arg(kubeconfig())
             .args(&self.arguments)
             .args(more)

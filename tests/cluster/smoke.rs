@@ -5,7 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::kubectl::eventually;
-use crate::shop::Shop;
+use crate::shop::{Run, Shop};
 
 const PHASES: [&str; 7] = ["config", "stateful", "migration", "deployments", "availability", "backup", "monitoring"];
 
@@ -70,6 +70,32 @@ fn changed_value_restarts_exactly_its_readers() {
     // ALLOWED_HOSTS, which everything of Saleor reads and nothing else.
     shop.deploy(&["--set", "saleor.allowedHosts=[shop.example.com]"]).succeeded();
     assert_eq!(shop.replaced(&before), ["celery-beat", "celery-worker", "saleor-api"]);
+    shop.deploy(&[]).succeeded();
+}
+
+#[test]
+#[ignore = "needs a cluster"]
+fn rehearsed_upgrade_foretells_the_deploy() {
+    let shop = Shop::shared();
+    let (objects, pods) = (shop.objects(), shop.pods());
+    let run = shop.rehearse(&[]).succeeded();
+    assert!(run.text().contains("rehearsal: nothing changed"), "{}", run.text());
+
+    let change = ["--set", "saleor.allowedHosts=[rehearsed.example.com]", "--set", "replicas.dashboard=2"];
+    let rehearsed = shop.rehearse(&change).succeeded();
+    let failed = shop.rehearse(&["--set", "images.storefront.tag=missing", "--fail", "image:saleor-storefront"]);
+    assert_eq!(failed.code, Some(1), "{}", failed.text());
+    assert_eq!(failed.diagnosis()["object"], "Deployment saleor-storefront");
+    assert_eq!((shop.objects(), shop.pods()), (objects, pods), "a rehearsal only looks");
+
+    let deployed = shop.deploy(&change).succeeded();
+    assert!(!deployed.written().is_empty());
+    let sorted = |run: &Run| {
+        let mut written: Vec<String> = run.written().into_iter().map(str::to_owned).collect();
+        written.sort();
+        written
+    };
+    assert_eq!(sorted(&rehearsed), sorted(&deployed));
     shop.deploy(&[]).succeeded();
 }
 
