@@ -63,6 +63,10 @@ fn failures_are_diagnosed_as_in_a_deploy() {
             &["FAILED StatefulSet postgres: Unschedulable", "Insufficient memory", "FailedScheduling"],
         ),
         (
+            &["volume:data-postgres-0"],
+            &["FAILED StatefulSet postgres: ProvisioningFailed", "claim data-postgres-0: storageclass", "not found"],
+        ),
+        (
             &["unready:saleor-storefront"],
             &["saleor-storefront", "Readiness probe failed", "Deployments         failed"],
         ),
@@ -92,6 +96,7 @@ fn a_refusal_touches_nothing() {
         (&["--deti", "--fail", "denied:create/deployments"], "you may not create deployments.apps in namespace tenant"),
         (&["--local", "--fail", "api:GET/version:500"], "the API server answered 500"),
         (&["--local", "--fail", "image:saleor-apo"], "there is no workload saleor-apo; there are: alertmanager, "),
+        (&["--local", "--fail", "volume:data"], "there is no claim data; there are: alertmanager"),
         (&["--local", "--fail", "imgae:saleor-api"], "none of the failures that --fail list shows"),
         (&["--local", "--fail", "api:PATCH/pods:200"], "not an HTTP status code of a failure"),
         (&["--local", "--set", "contexts=[]"], "it names none"),

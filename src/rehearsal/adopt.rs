@@ -33,3 +33,34 @@ fn served_here(object: &Value) -> Option<(Key, Value)> {
     let text = |field: &str| object["metadata"][field].as_str().unwrap_or_default().to_owned();
     Some((Key { kind, namespace: text("namespace"), name: text("name") }, object))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_newer_cluster_serves_is_served_as_here() {
+        for (version, kind, here) in [
+            ("batch/v1", "CronJob", Some("batch/v1beta1")),
+            ("autoscaling/v2", "HorizontalPodAutoscaler", Some("autoscaling/v2beta2")),
+            ("apps/v1", "Deployment", Some("apps/v1")),
+            ("v1", "Secret", Some("v1")),
+            ("monitoring.coreos.com/v1", "ServiceMonitor", None),
+        ] {
+            let managed =
+                json!([{"manager": "keyboss", "apiVersion": version}, {"manager": "old", "apiVersion": "x/v1"}]);
+            let metadata = json!({"name": "x", "namespace": "a", "uid": "u", "managedFields": managed});
+            let object = json!({"apiVersion": version, "kind": kind, "metadata": metadata});
+            let found = served_here(&object).and_then(|(key, object)| {
+                let managers = &object["metadata"]["managedFields"];
+                assert_eq!(
+                    (&managers[0]["apiVersion"], &managers[1]["apiVersion"]),
+                    (&object["apiVersion"], &json!("x/v1"))
+                );
+                assert_eq!((key.namespace.as_str(), key.name.as_str()), ("a", "x"));
+                object["apiVersion"].as_str().map(str::to_owned)
+            });
+            assert_eq!(found.as_deref(), here, "{version} {kind}");
+        }
+    }
+}

@@ -15,19 +15,32 @@ pub enum Ailment {
     Unschedulable,
 }
 
-/// Workloads, each with what is wrong with it.
+/// Workloads, each with what is wrong with it, and claims for which no volume is made.
 #[derive(Clone, Debug, Default)]
-pub struct Ailments(Vec<(Ailment, String)>);
+pub struct Ailments {
+    workloads: Vec<(Ailment, String)>,
+    claims: Vec<String>,
+}
 
 impl Ailments {
     /// Lets the pods of a Deployment, StatefulSet or Job have something wrong with them.
     pub fn add(&mut self, ailment: Ailment, workload: &str) {
-        self.0.push((ailment, workload.to_owned()));
+        self.workloads.push((ailment, workload.to_owned()));
+    }
+
+    /// Lets a claim have no volume.
+    pub fn withhold_volume(&mut self, claim: &str) {
+        self.claims.push(claim.to_owned());
+    }
+
+    /// Whether no volume is made for this claim.
+    pub(super) fn withholds(&self, claim: &str) -> bool {
+        self.claims.iter().any(|name| name == claim)
     }
 
     /// Whether that is wrong with this pod.
     pub(super) fn has(&self, pod: &Value, ailment: Ailment) -> bool {
-        self.0.iter().any(|(of, workload)| *of == ailment && is_of(pod, workload))
+        self.workloads.iter().any(|(of, workload)| *of == ailment && is_of(pod, workload))
     }
 }
 

@@ -8,7 +8,7 @@ use super::ailments::{Ailment, Ailments};
 use super::face::Face;
 use super::faults::{Fault, Rule};
 use super::rights::Denial;
-use crate::render::{Phase, Plan};
+use crate::render::{Object, Phase, Plan};
 
 /// Every form, for people.
 pub const FORMS: &str = "\
@@ -18,6 +18,7 @@ pub const FORMS: &str = "\
   crash:WORKLOAD           its containers exit with 1 soon after they have started
   unready:WORKLOAD         its pods run, but never pass their readiness probe
   unschedulable:WORKLOAD   no node has room for its pods
+  volume:CLAIM             no volume is made for a claim (PVC)
   migration                the migration's Job fails
   api:VERB/RESOURCE[:FAULT][@N]
                            the API server's answer to the N-th such request (without @N: to each) is
@@ -26,7 +27,7 @@ pub const FORMS: &str = "\
   denied:VERB/RESOURCE     RBAC does not let you
   kill@PHASE               keyboss is killed in the midst of that phase (4, phase4, deployments), and run again
 
-WORKLOAD is the name of a Deployment, a StatefulSet or a Job; VERB is PATCH, GET, POST ... or patch, list, watch ...;
+WORKLOAD is the name of a Deployment, a StatefulSet or a Job, CLAIM that of a PVC (data-postgres-0); VERB is PATCH, GET, POST ... or patch, list, watch ...;
 RESOURCE is a plural name; * is any. Examples:
 
   keyboss rehearse --local --fail image:saleor-api
@@ -39,6 +40,8 @@ RESOURCE is a plural name; * is any. Examples:
 pub enum Scenario {
     /// Something is wrong with a workload's pods.
     Sick(Ailment, String),
+    /// A claim gets no volume.
+    NoVolume(String),
     /// The migration fails.
     Migration,
     /// Requests fail.
@@ -68,6 +71,7 @@ impl FromStr for Scenario {
             "crash" => sick(Ailment::Crash),
             "unready" => sick(Ailment::Unready),
             "unschedulable" => sick(Ailment::Unschedulable),
+            "volume" => Ok(Self::NoVolume(rest.to_owned())),
             "api" => rule(rest).map(Self::Fault),
             "denied" => {
                 let (verb, resource) = target(rest)?;
@@ -129,8 +133,12 @@ pub fn order(scenarios: &[Scenario], plan: &Plan, face: &Face) -> Result<Orders>
     for scenario in scenarios {
         match scenario {
             Scenario::Sick(ailment, workload) => {
-                check_workload(plan, workload)?;
+                check_name("workload", workloads(plan), workload)?;
                 orders.ailments.add(*ailment, workload);
+            }
+            Scenario::NoVolume(claim) => {
+                check_name("claim", claims(plan), claim)?;
+                orders.ailments.withhold_volume(claim);
             }
             Scenario::Migration => {
                 let job = plan.phase(Phase::Migration).iter().find(|object| object.id.kind == "Job");
@@ -145,12 +153,30 @@ pub fn order(scenarios: &[Scenario], plan: &Plan, face: &Face) -> Result<Orders>
     Ok(orders)
 }
 
-fn check_workload(plan: &Plan, name: &str) -> Result<()> {
-    let mut known: Vec<&str> =
-        plan.objects().filter(|(_, object)| object.pod_template().is_some()).map(|(_, o)| o.id.name.as_str()).collect();
+fn workloads(plan: &Plan) -> Vec<String> {
+    let workloads = plan.objects().filter(|(_, object)| object.pod_template().is_some());
+    workloads.map(|(_, object)| object.id.name.clone()).collect()
+}
+
+/// The plan's claims, and those that its StatefulSets make
+/// (<https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#stable-storage>).
+fn claims(plan: &Plan) -> Vec<String> {
+    let of = |object: &Object| {
+        let name = &object.id.name;
+        let templates = object.value["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten();
+        let replicas = object.value["spec"]["replicas"].as_u64().unwrap_or(1);
+        let names = templates.filter_map(|template| template["metadata"]["name"].as_str());
+        let made = names.flat_map(|template| (0..replicas).map(move |ordinal| format!("{template}-{name}-{ordinal}")));
+        let own = (object.id.kind == "PersistentVolumeClaim").then(|| name.clone());
+        made.chain(own).collect::<Vec<_>>()
+    };
+    plan.objects().flat_map(|(_, object)| of(object)).collect()
+}
+
+fn check_name(what: &str, mut known: Vec<String>, name: &str) -> Result<()> {
     known.sort_unstable();
-    if !known.contains(&name) {
-        bail!("--fail: there is no workload {name}; there are: {}", known.join(", "));
+    if !known.iter().any(|known| known == name) {
+        bail!("--fail: there is no {what} {name}; there are: {}", known.join(", "));
     }
     Ok(())
 }
@@ -169,6 +195,7 @@ mod tests {
             ("crash:x", Scenario::Sick(Ailment::Crash, "x".into())),
             ("unready:x", Scenario::Sick(Ailment::Unready, "x".into())),
             ("unschedulable:x", Scenario::Sick(Ailment::Unschedulable, "x".into())),
+            ("volume:media", Scenario::NoVolume("media".into())),
             ("migration", Scenario::Migration),
             ("api:PATCH/deployments:503@3", rule("PATCH", "deployments", Fault::Refused(503), Some(3))),
             ("api:*/*", rule("*", "*", Fault::Refused(500), None)),

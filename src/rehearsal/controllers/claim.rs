@@ -3,13 +3,26 @@
 
 use serde_json::{Value, json};
 
-use super::object::is_in_phase;
+use super::super::ailments::Ailments;
+use super::event;
+use super::object::{is_in_phase, name};
 use super::turn::Turn;
 
-/// Binds every claim to a volume of the size it asks for.
-pub fn step(turn: &mut Turn) {
+/// Binds every claim to a volume of the size it asks for, unless so ordered.
+pub fn step(turn: &mut Turn, ailments: &Ailments) {
     for claim in turn.list("PersistentVolumeClaim") {
         if is_in_phase(&claim, "Bound") {
+            continue;
+        }
+        if ailments.withholds(name(&claim)) {
+            turn.set_status(&claim, json!({"phase": "Pending"}));
+            let class = claim["spec"]["storageClassName"].as_str().unwrap_or_default();
+            event::warn(
+                turn,
+                &claim,
+                "ProvisioningFailed",
+                &format!("storageclass.storage.k8s.io {class:?} not found"),
+            );
             continue;
         }
         let mut claim = Value::clone(&claim);

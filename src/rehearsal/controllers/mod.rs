@@ -72,7 +72,7 @@ impl Controllers {
 async fn run(face: Face, ailments: Ailments) {
     let mut changes = face.changes();
     let clock = face.clock();
-    let mut memory = Memory { node: node::Node::with(ailments), ..Memory::default() };
+    let mut memory = Memory { ailments, ..Memory::default() };
     loop {
         changes.borrow_and_update();
         let now = clock.elapsed();
@@ -94,7 +94,7 @@ const ALL: [Controller; 12] = [
     Controller(&[], MANAGER, |turn, _| finalizers::step(turn)),
     Controller(&[], MANAGER, |turn, _| garbage::step(turn)),
     Controller(&["Service"], MANAGER, |turn, _| service::step(turn)),
-    Controller(&["PersistentVolumeClaim"], MANAGER, |turn, _| claim::step(turn)),
+    Controller(&["PersistentVolumeClaim"], MANAGER, |turn, memory| claim::step(turn, &memory.ailments)),
     Controller(&["HorizontalPodAutoscaler", "Deployment"], MANAGER, |turn, memory| {
         autoscaler::step(turn, &mut memory.autoscalers);
     }),
@@ -112,12 +112,15 @@ const ALL: [Controller; 12] = [
     Controller(&["Service", "Endpoints", "Pod"], MANAGER, |turn, memory| {
         endpoints::step(turn, &mut memory.services);
     }),
-    Controller(&["Pod", "PersistentVolumeClaim"], KUBELET, |turn, memory| memory.node.step(turn)),
+    Controller(&["Pod", "PersistentVolumeClaim"], KUBELET, |turn, memory| {
+        memory.node.step(turn, &memory.ailments);
+    }),
 ];
 
 /// What controllers remember that no object says.
 #[derive(Debug, Default)]
 struct Memory {
+    ailments: Ailments,
     autoscalers: autoscaler::Looks,
     deployments: Looks,
     replica_sets: Looks,

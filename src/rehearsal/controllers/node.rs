@@ -20,7 +20,6 @@ const BACKOFF: (Duration, Duration) = (Duration::from_secs(10), Duration::from_s
 /// The node, which remembers since when each pod (by its uid) has been where it is.
 #[derive(Debug, Default)]
 pub struct Node {
-    ailments: Ailments,
     since: BTreeMap<String, (Stage, Duration)>,
 }
 
@@ -80,13 +79,8 @@ impl Stage {
 }
 
 impl Node {
-    /// A node where this is wrong.
-    pub fn with(ailments: Ailments) -> Self {
-        Self { ailments, ..Self::default() }
-    }
-
     /// Takes every pod one step further whose time has come.
-    pub fn step(&mut self, turn: &mut Turn) {
+    pub fn step(&mut self, turn: &mut Turn, ailments: &Ailments) {
         let pods = turn.list("Pod");
         let uid = |pod: &Value| pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
         let mut since = BTreeMap::new();
@@ -95,70 +89,70 @@ impl Node {
             let known = self.since.get(&uid(pod)).filter(|(known, _)| *known == stage);
             let mut at = known.map_or(turn.now(), |(_, at)| *at);
             if stage != Stage::Settled && turn.is_due(at + stage.takes()) {
-                self.advance(turn, pod, stage);
+                advance(turn, pod, stage, ailments);
                 at = turn.now();
             }
             since.insert(uid(pod), (stage, at));
         }
         self.since = since;
     }
+}
 
-    fn advance(&self, turn: &mut Turn, pod: &Value, stage: Stage) {
-        let time = turn.time.clone();
-        let mut next = pod.clone();
-        let is = |ailment| self.ailments.has(pod, ailment);
-        match stage {
-            Stage::Unscheduled if is(Ailment::Unschedulable) => {
-                let why = "0/1 nodes are available: 1 Insufficient memory.";
-                pod_status::cannot_be_scheduled(&mut next, why, &time);
-                if next != *pod {
-                    event::warn(turn, pod, "FailedScheduling", why);
-                }
+fn advance(turn: &mut Turn, pod: &Value, stage: Stage, ailments: &Ailments) {
+    let time = turn.time.clone();
+    let mut next = pod.clone();
+    let is = |ailment| ailments.has(pod, ailment);
+    match stage {
+        Stage::Unscheduled if is(Ailment::Unschedulable) => {
+            let why = "0/1 nodes are available: 1 Insufficient memory.";
+            pod_status::cannot_be_scheduled(&mut next, why, &time);
+            if next != *pod {
+                event::warn(turn, pod, "FailedScheduling", why);
             }
-            Stage::Unscheduled => match missing(turn, pod) {
-                Some(why) => pod_status::cannot_be_scheduled(&mut next, &why, &time),
-                None => {
-                    next["spec"]["nodeName"] = json!(NAME);
-                    pod_status::waits(&mut next, turn.version(), &time);
-                }
-            },
-            Stage::Pulling if is(Ailment::Image) => cannot_pull(turn, &mut next, &time),
-            Stage::Pulling => {
-                // What ends by itself has no probe: it is ready while it runs.
-                pod_status::runs(&mut next, ends_by_itself(pod), &time);
-            }
-            Stage::NotPulled => {
-                let message = |image: &str| format!("Back-off pulling image {image:?}");
-                failing::has_no_image(&mut next, "ImagePullBackOff", message, &time);
-            }
-            Stage::BackingOff(_) if !is_in_phase(pod, "Running") => cannot_pull(turn, &mut next, &time),
-            Stage::BackingOff(_) => restart(turn, &mut next, &time),
-            Stage::Starting | Stage::Working if is(Ailment::Crash) => {
-                say_last_words(turn, pod);
-                if pod["spec"]["restartPolicy"] == "Never" {
-                    failing::has_failed(&mut next, &time);
-                } else {
-                    failing::has_crashed(&mut next, &time);
-                }
-            }
-            Stage::Crashed => match failing::restart_count(pod) {
-                0 => restart(turn, &mut next, &time),
-                count => {
-                    let pause = Stage::BackingOff(count).takes().as_secs();
-                    failing::backs_off(&mut next, &format!("back-off {pause}s restarting failed container"));
-                    event::warn(turn, pod, "BackOff", "Back-off restarting failed container");
-                }
-            },
-            Stage::Starting if is(Ailment::Unready) => {
-                return event::warn(turn, pod, "Unhealthy", "Readiness probe failed: so ordered (--fail unready)");
-            }
-            Stage::Starting => pod_status::is_ready(&mut next, &time),
-            Stage::Working => pod_status::has_succeeded(&mut next, &time),
-            Stage::Ending => return turn.end(pod),
-            Stage::Settled => return,
         }
-        turn.put(next);
+        Stage::Unscheduled => match missing(turn, pod) {
+            Some(why) => pod_status::cannot_be_scheduled(&mut next, &why, &time),
+            None => {
+                next["spec"]["nodeName"] = json!(NAME);
+                pod_status::waits(&mut next, turn.version(), &time);
+            }
+        },
+        Stage::Pulling if is(Ailment::Image) => cannot_pull(turn, &mut next, &time),
+        Stage::Pulling => {
+            // What ends by itself has no probe: it is ready while it runs.
+            pod_status::runs(&mut next, ends_by_itself(pod), &time);
+        }
+        Stage::NotPulled => {
+            let message = |image: &str| format!("Back-off pulling image {image:?}");
+            failing::has_no_image(&mut next, "ImagePullBackOff", message, &time);
+        }
+        Stage::BackingOff(_) if !is_in_phase(pod, "Running") => cannot_pull(turn, &mut next, &time),
+        Stage::BackingOff(_) => restart(turn, &mut next, &time),
+        Stage::Starting | Stage::Working if is(Ailment::Crash) => {
+            say_last_words(turn, pod);
+            if pod["spec"]["restartPolicy"] == "Never" {
+                failing::has_failed(&mut next, &time);
+            } else {
+                failing::has_crashed(&mut next, &time);
+            }
+        }
+        Stage::Crashed => match failing::restart_count(pod) {
+            0 => restart(turn, &mut next, &time),
+            count => {
+                let pause = Stage::BackingOff(count).takes().as_secs();
+                failing::backs_off(&mut next, &format!("back-off {pause}s restarting failed container"));
+                event::warn(turn, pod, "BackOff", "Back-off restarting failed container");
+            }
+        },
+        Stage::Starting if is(Ailment::Unready) => {
+            return event::warn(turn, pod, "Unhealthy", "Readiness probe failed: so ordered (--fail unready)");
+        }
+        Stage::Starting => pod_status::is_ready(&mut next, &time),
+        Stage::Working => pod_status::has_succeeded(&mut next, &time),
+        Stage::Ending => return turn.end(pod),
+        Stage::Settled => return,
     }
+    turn.put(next);
 }
 
 /// As containerd says it.
