@@ -101,6 +101,7 @@ fn a_refusal_touches_nothing() {
         (&["--local", "--fail", "api:PATCH/pods:200"], "not an HTTP status code of a failure"),
         (&["--local", "--set", "contexts=[]"], "it names none"),
         (&["--local", "--from", "deployments"], "deploy that phase first"),
+        (&["--local", "--context", "k3d-shop"], "add --from-cluster"),
         (&["--fail", "migration"], "--local"),
     ];
     for (arguments, part) in table {

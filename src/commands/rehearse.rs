@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -28,6 +28,9 @@ use crate::report::{self, Redactor};
 /// Why a deploy would touch nothing (exit code 2).
 pub async fn run(arguments: RehearseArgs, redactor: Redactor) -> Result<ExitCode> {
     let run = &arguments.run;
+    if !arguments.from_cluster && (arguments.cluster.context.is_some() || arguments.cluster.kubeconfig.is_some()) {
+        bail!("--context and --kubeconfig say which cluster is copied; add --from-cluster");
+    }
     let supplied = supplied(run.secrets_file.as_deref())?;
     supplied.values().for_each(|value| redactor.add(value));
     let (mut environment, plan) = rendered(&arguments.environment)?;

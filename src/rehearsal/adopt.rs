@@ -25,7 +25,8 @@ fn served_here(object: &Value) -> Option<(Key, Value)> {
     let kind = KINDS.iter().find(|kind| object["kind"] == kind.kind && kind.group() == group(version))?;
     let mut object = object.clone();
     object["apiVersion"] = json!(kind.api_version);
-    for entry in object["metadata"]["managedFields"].as_array_mut().into_iter().flatten() {
+    let entries = object.pointer_mut("/metadata/managedFields").and_then(Value::as_array_mut);
+    for entry in entries.into_iter().flatten() {
         if entry["apiVersion"] == version {
             entry["apiVersion"] = json!(kind.api_version);
         }

@@ -8,6 +8,7 @@ pub mod ailments;
 pub mod answers;
 pub mod call;
 pub mod controllers;
+pub mod defaults;
 pub mod deletion;
 pub mod face;
 pub mod faults;

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::{Value, json};
 
+use super::defaults;
 use super::deletion::{self, Deletion};
 use super::kinds::Kind;
 use super::logs::Logs;
@@ -221,6 +222,7 @@ impl Server {
     /// Stores what differs from the live state, with what the server itself keeps.
     fn keep(&mut self, key: &Key, live: Option<Arc<Value>>, mut object: Value, request: Request) -> Answer {
         self.check_namespace(key)?;
+        defaults::fill(key.kind, &mut object);
         let metadata = &mut object["metadata"];
         metadata["name"] = json!(key.name);
         if key.kind.namespaced {

@@ -31,7 +31,7 @@ pub fn step(turn: &mut Turn, templates: &mut Templates, looks: &mut Looks) {
 }
 
 fn sync(turn: &mut Turn, set: &Value, templates: &mut Templates) {
-    let revision = format!("{}-{}", name(set), template::hash(&set["spec"]["template"]));
+    let revision = revision(set, templates);
     templates.entry((uid(set), revision.clone())).or_insert_with(|| set["spec"]["template"].clone());
     let strategy = &set["spec"]["updateStrategy"];
     let on_delete = strategy["type"] == "OnDelete";
@@ -56,6 +56,20 @@ fn sync(turn: &mut Turn, set: &Value, templates: &mut Templates) {
         }
     }
     update_status(turn, set, &revision, on_delete);
+}
+
+/// The name of the present template: that of an equal one; of a StatefulSet that was adopted, the one it says itself.
+fn revision(set: &Value, templates: &Templates) -> String {
+    let (template, status) = (&set["spec"]["template"], &set["status"]);
+    let mut known = templates.iter().filter(|((of, _), _)| uid(set) == *of);
+    if let Some(((_, revision), _)) = known.find(|(_, known)| *known == template) {
+        return revision.clone();
+    }
+    let told = status["updateRevision"].as_str().filter(|revision| {
+        status["observedGeneration"] == set["metadata"]["generation"]
+            && !templates.contains_key(&(uid(set), (*revision).to_owned()))
+    });
+    told.map_or_else(|| format!("{}-{}", name(set), template::hash(template)), str::to_owned)
 }
 
 fn uid(set: &Value) -> String {
