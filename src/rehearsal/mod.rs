@@ -1,7 +1,7 @@
 //! A Kubernetes cluster inside the process: its objects, and what its API server does with each write.
 //!
-//! How its API server creates, applies, patches, lists, deletes and is discovered, and what its controllers make of
-//! it, is compared with a real one by `tests/cluster/conformance.rs`; watches and the times of steps are not.
+//! How its API server answers, and what its controllers make of it, is compared with a real one by
+//! `tests/cluster/conformance.rs`; the times of steps and what pods say while they fail are not.
 
 pub mod adopt;
 pub mod ailments;

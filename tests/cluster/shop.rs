@@ -27,6 +27,11 @@ impl Run {
         all[0]
     }
 
+    /// What failed, why and where, as the only diagnosis has it.
+    pub fn failure(&self) -> [&Value; 4] {
+        ["object", "reason", "container", "image"].map(|field| &self.diagnosis()[field])
+    }
+
     /// How one phase ended.
     pub fn phase(&self, name: &str) -> &Value {
         let finished = self.of("deploy-finished");

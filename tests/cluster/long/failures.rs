@@ -14,12 +14,15 @@ fn a_crash_loop_fails_fast_with_the_end_of_the_log() {
         "imagePullPolicy: IfNotPresent",
         &format!("imagePullPolicy: IfNotPresent\n          {crash}"),
     );
-    let run = shop.deploy(&["--project", project.path().to_str().unwrap()]);
+    let arguments = ["--project", project.path().to_str().unwrap()];
+    let rehearsed = shop.rehearse(&[&arguments[..], &["--fail", "crash:saleor-dashboard"]].concat());
+    let run = shop.deploy(&arguments);
     assert_eq!(run.code, Some(1), "{}", run.text());
     assert_eq!(run.phase("deployments")["outcome"], "failed", "{}", run.text());
     let diagnosis = run.diagnosis();
     assert_eq!(diagnosis["object"], "Deployment saleor-dashboard");
     assert_eq!(diagnosis["log"], serde_json::json!(["no such engine"]));
+    assert_eq!(rehearsed.failure(), run.failure());
     shop.deploy(&[]).succeeded();
 }
 
@@ -34,9 +37,11 @@ fn a_failed_migration_is_shown_and_run_again() {
     let command = "command: [python3, manage.py, migrate, --no-input]";
     project::replace(&manifest, command, &format!("command: [sh, -c, 'echo {words}; exit 1']"));
     let arguments = ["--project", project.path().to_str().unwrap()];
+    let rehearsed = shop.rehearse(&[&arguments[..], &["--fail", "migration"]].concat());
     let run = shop.deploy(&arguments);
     assert_eq!(run.code, Some(1), "{}", run.text());
     assert_eq!(run.phase("migration")["outcome"], "failed", "{}", run.text());
+    assert_eq!(rehearsed.failure(), run.failure());
     assert_eq!(run.phase("deployments")["outcome"], "not-reached", "{}", run.text());
     assert_eq!(run.diagnosis()["log"], serde_json::json!([words]));
     let again = shop.deploy(&arguments);
