@@ -29,6 +29,7 @@ enum Stage {
     Unscheduled,
     Pulling,
     NotPulled,
+    PullingAgain,
     Starting,
     Working,
     Crashed,
@@ -48,7 +49,7 @@ impl Stage {
         } else if failing::waits_for(pod, "ErrImagePull") {
             Self::NotPulled
         } else if failing::waits_for(pod, "ImagePullBackOff") {
-            Self::BackingOff(1)
+            Self::PullingAgain
         } else if !is_in_phase(pod, "Running") {
             Self::Pulling
         } else if failing::has_ended(pod) {
@@ -70,6 +71,7 @@ impl Stage {
             Self::Unscheduled | Self::Settled => Duration::ZERO,
             Self::Pulling | Self::NotPulled | Self::Crashed | Self::Ending => Duration::from_secs(1),
             Self::Starting | Self::Working => Duration::from_secs(2),
+            Self::PullingAgain => BACKOFF.0,
             Self::BackingOff(restarts) => {
                 let times = 2_u32.saturating_pow(restarts.saturating_sub(1));
                 BACKOFF.0.saturating_mul(times).min(BACKOFF.1)
@@ -118,7 +120,8 @@ fn advance(turn: &mut Turn, pod: &Value, stage: Stage, ailments: &Ailments) {
             }
         },
         Stage::Pulling if is(Ailment::Image) => cannot_pull(turn, &mut next, &time),
-        Stage::Pulling => {
+        Stage::PullingAgain if is(Ailment::Image) => cannot_pull(turn, &mut next, &time),
+        Stage::Pulling | Stage::PullingAgain => {
             // What ends by itself has no probe: it is ready while it runs.
             pod_status::runs(&mut next, ends_by_itself(pod), &time);
         }
@@ -126,7 +129,6 @@ fn advance(turn: &mut Turn, pod: &Value, stage: Stage, ailments: &Ailments) {
             let message = |image: &str| format!("Back-off pulling image {image:?}");
             failing::has_no_image(&mut next, "ImagePullBackOff", message, &time);
         }
-        Stage::BackingOff(_) if !is_in_phase(pod, "Running") => cannot_pull(turn, &mut next, &time),
         Stage::BackingOff(_) => restart(turn, &mut next, &time),
         Stage::Starting | Stage::Working if is(Ailment::Crash) => {
             say_last_words(turn, pod);

@@ -7,6 +7,7 @@ use http::Request;
 use jiff::Timestamp;
 use keyboss::rehearsal::controllers::Controllers;
 use keyboss::rehearsal::face::Face;
+use keyboss::rehearsal::rights::Denial;
 use kube::Client;
 use kube::client::Body;
 use serde_json::{Value, json};
@@ -35,7 +36,20 @@ const KEPT: [&str; 8] = [
     "annotations",
 ];
 
-async fn send(client: &Client, (method, path, content_type, body): &Sent) -> Result<Value, Box<dyn Error>> {
+async fn send(client: &Client, sent: &Sent) -> Result<Value, Box<dyn Error>> {
+    send_as(client, "kubernetes-admin", sent).await
+}
+
+/// An administrator's group for everybody but the rehearsal's user, who may do nothing then.
+fn group_of(user: &str) -> &'static str {
+    if user == "rehearsal" { "nobody" } else { "system:masters" }
+}
+
+async fn send_as(
+    client: &Client,
+    user: &str,
+    (method, path, content_type, body): &Sent,
+) -> Result<Value, Box<dyn Error>> {
     let group = ["deployments", "replicasets", "statefulsets"].iter().any(|plural| path.starts_with(plural));
     let api = match () {
         () if path.starts_with("leases") => "/apis/coordination.k8s.io/v1",
@@ -50,6 +64,8 @@ async fn send(client: &Client, (method, path, content_type, body): &Sent) -> Res
         .method(*method)
         .uri(format!("{api}/namespaces/{SPACE}/{path}"))
         .header("content-type", *content_type)
+        .header("impersonate-user", user)
+        .header("impersonate-group", group_of(user))
         .body(Body::from(body))?;
     let response = client.send(request).await?;
     let code = response.status().as_u16();
@@ -258,6 +274,46 @@ async fn what_is_answered() -> Result<(), Box<dyn Error>> {
     let (real, rehearsed) = try_join(watch(&clients[0]), watch(&clients[1])).await?;
     if real != rehearsed {
         found.push(format!("a watch\n  server:    {real}\n  rehearsal: {rehearsed}"));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+    Namespace(SPACE.to_owned()).forget();
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "needs a cluster"]
+async fn what_is_denied() -> Result<(), Box<dyn Error>> {
+    let face = Face::new(Timestamp::now());
+    let clients = pair(&face).await?;
+    face.rights().deny(Denial { verb: "*".to_owned(), resource: "*".to_owned() });
+    let apply = "application/apply-patch+yaml";
+    let denied: [Sent; 8] = [
+        ("GET", "configmaps", JSON, Value::Null),
+        ("GET", "configmaps?watch=1", JSON, Value::Null),
+        ("GET", "deployments/x", JSON, Value::Null),
+        (
+            "POST",
+            "roles",
+            JSON,
+            json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": "x"}}),
+        ),
+        ("PATCH", "configmaps/x?fieldManager=x", apply, config_map("x", json!({}))),
+        (
+            "PUT",
+            "leases/x",
+            JSON,
+            json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "x"}}),
+        ),
+        ("DELETE", "jobs/x", JSON, Value::Null),
+        ("GET", "pods/x/log", JSON, Value::Null),
+    ];
+    let mut found = Vec::new();
+    for sent in &denied {
+        let (real, rehearsed) =
+            try_join(send_as(&clients[0], "rehearsal", sent), send_as(&clients[1], "rehearsal", sent)).await?;
+        if real != rehearsed {
+            found.push(format!("{sent:?}\n  server:    {real}\n  rehearsal: {rehearsed}"));
+        }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
     Namespace(SPACE.to_owned()).forget();
