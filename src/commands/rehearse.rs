@@ -17,7 +17,7 @@ use crate::rehearsal::controllers::Controllers;
 use crate::rehearsal::references::{self, Existing};
 use crate::rehearsal::retold::retold;
 use crate::rehearsal::scenario;
-use crate::rehearsal::stage::Stage;
+use crate::rehearsal::stage::{Stage, supply_keys};
 use crate::render::Phase;
 use crate::report::{self, Redactor};
 
@@ -31,13 +31,16 @@ pub async fn run(arguments: RehearseArgs, redactor: Redactor) -> Result<ExitCode
     if !arguments.from_cluster && (arguments.cluster.context.is_some() || arguments.cluster.kubeconfig.is_some()) {
         bail!("--context and --kubeconfig say which cluster is copied; add --from-cluster");
     }
-    let supplied = supplied(run.secrets_file.as_deref())?;
+    let mut supplied = supplied(run.secrets_file.as_deref())?;
     supplied.values().for_each(|value| redactor.add(value));
     let (mut environment, plan) = rendered(&arguments.environment)?;
     let findings = references::check(&plan, &environment.values.storage, &Existing::of(&environment));
     let copied = match arguments.from_cluster {
         true => Some(copied(&arguments.cluster, &environment, &plan, &supplied).await?),
-        false => None,
+        false => {
+            supply_keys(&plan, &mut supplied);
+            None
+        }
     };
     if !arguments.real_time {
         tokio::time::pause();

@@ -1,5 +1,7 @@
 //! Where a rehearsal takes place: a cluster, and the kubeconfig context that leads to it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -8,9 +10,20 @@ use super::face::Face;
 use super::rights::Denial;
 use crate::cluster::ContextChoice;
 use crate::environment::{ContextPattern, Environment};
+use crate::render::{Generator, Plan};
 
 /// The name of the context that leads to a cluster inside the process.
 const CONTEXT: &str = "rehearsal";
+
+/// Supplies the keys whose search takes seconds: nothing in a rehearsal uses them.
+pub fn supply_keys(plan: &Plan, supplied: &mut BTreeMap<String, String>) {
+    let secrets = plan.objects().filter_map(|(_, object)| object.secret.as_ref());
+    for (key, generator) in secrets.flat_map(|keys| &keys.generated) {
+        if *generator == Generator::Rsa {
+            supplied.entry(key.clone()).or_insert_with(|| "rehearsal-rsa-key".to_owned());
+        }
+    }
+}
 
 /// What lives in a real cluster.
 pub struct Copied {
