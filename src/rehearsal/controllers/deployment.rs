@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::deployment_status::{self, progressing};
 use super::looks::Looks;
-use super::object::{age, count, is_in_phase, name, owner_reference, replicas};
+use super::object::{age, count, is_in_phase, is_terminating, name, owner_reference, replicas};
 use super::revision::{self, REVISION, annotate, revision};
 use super::rolling::{Bounds, Count, scale_down, scale_up};
 use super::template;
@@ -30,7 +30,8 @@ pub struct Rollout {
 
 /// Takes every rollout one step further.
 pub fn step(turn: &mut Turn, looks: &mut Looks) {
-    for deployment in turn.list("Deployment") {
+    // One that was told to go makes nothing new (k8s:pkg/controller/deployment/deployment_controller.go).
+    for deployment in turn.list("Deployment").into_iter().filter(|deployment| !is_terminating(deployment)) {
         let mut sets = turn.owned_by("ReplicaSet", &deployment);
         sets.sort_by_cached_key(|set| age(set));
         let mut all = vec![Arc::clone(&deployment)];

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::object::{is_active, is_in_phase, is_true, name, set_counts};
+use super::object::{is_active, is_in_phase, is_terminating, is_true, name, set_counts};
 use super::template;
 use super::turn::Turn;
 
@@ -23,7 +23,7 @@ pub type Backoffs = BTreeMap<String, (usize, Duration)>;
 /// Takes every Job that has not ended one step further.
 pub fn step(turn: &mut Turn, backoffs: &mut Backoffs) {
     for job in turn.list("Job") {
-        if !is_true(&job, "Complete") && !is_true(&job, "Failed") {
+        if !is_true(&job, "Complete") && !is_true(&job, "Failed") && !is_terminating(&job) {
             sync(turn, &job, backoffs);
         }
     }

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::looks::Looks;
-use super::object::{age, is_active, is_available, is_in_phase, is_true, name, replicas, set_counts};
+use super::object::{age, is_active, is_available, is_in_phase, is_terminating, is_true, name, replicas, set_counts};
 use super::template;
 use super::turn::Turn;
 
 /// Creates and deletes pods, and counts them.
 pub fn step(turn: &mut Turn, looks: &mut Looks) {
-    for set in turn.list("ReplicaSet") {
+    for set in turn.list("ReplicaSet").into_iter().filter(|set| !is_terminating(set)) {
         let mut all = vec![Arc::clone(&set)];
         all.extend(turn.owned_by("Pod", &set));
         looks.look(turn, all, |turn| sync(turn, &set));

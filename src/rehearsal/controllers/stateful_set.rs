@@ -23,7 +23,7 @@ pub type Templates = BTreeMap<(String, String), Value>;
 pub fn step(turn: &mut Turn, templates: &mut Templates, looks: &mut Looks) {
     let sets = turn.list("StatefulSet");
     templates.retain(|(of, _), _| sets.iter().any(|set| uid(set) == *of));
-    for set in sets {
+    for set in sets.into_iter().filter(|set| !is_terminating(set)) {
         let mut all = vec![Arc::clone(&set)];
         all.extend(turn.owned_by("Pod", &set));
         looks.look(turn, all, |turn| sync(turn, &set, templates));
