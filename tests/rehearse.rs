@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -107,6 +108,22 @@ fn a_refusal_touches_nothing() {
     for (arguments, part) in table {
         assert_told(arguments, 2, &[part]);
     }
+}
+
+#[test]
+fn a_tenant_has_a_namespace_and_nobody_else_has() {
+    let own = "contexts=[{name: k3d-shop, namespace: \"*\"}]";
+    assert_told(&["--local", "--only", "config", "--set", own], 0, &["created Namespace keyboss"]);
+    let (_, text) = told(&["--deti", "--only", "config"]);
+    assert!(!text.contains("created Namespace"), "{text}");
+}
+
+#[test]
+fn real_time_is_not_skipped() {
+    let began = Instant::now();
+    assert_told(&["--local", "--real-time", "--fail", "image:redis"], 1, &["FAILED StatefulSet redis: ErrImagePull"]);
+    // The node takes a second to find that out, and two are waited for further failures.
+    assert!(began.elapsed() >= Duration::from_secs(3), "{:?}", began.elapsed());
 }
 
 #[test]

@@ -23,6 +23,7 @@ pub async fn copied(
     environment: &Environment,
     plan: &Plan,
     supplied: &BTreeMap<String, String>,
+    selection: Selection,
 ) -> Result<Copied> {
     let context = choose(arguments.kubeconfig.as_deref(), arguments.context.as_deref())?;
     check_context(environment, &context)?;
@@ -34,7 +35,7 @@ pub async fn copied(
         context: context.clone(),
         connection,
         supplied: supplied.clone(),
-        selection: Selection::All,
+        selection,
     })
     .await?;
     let mut objects: Vec<_> = prepared.live.iter().cloned().collect();

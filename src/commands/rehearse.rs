@@ -36,7 +36,7 @@ pub async fn run(arguments: RehearseArgs, redactor: Redactor) -> Result<ExitCode
     let (mut environment, plan) = rendered(&arguments.environment)?;
     let findings = references::check(&plan, &environment.values.storage, &Existing::of(&environment));
     let copied = match arguments.from_cluster {
-        true => Some(copied(&arguments.cluster, &environment, &plan, &supplied).await?),
+        true => Some(copied(&arguments.cluster, &environment, &plan, &supplied, run.selection()).await?),
         false => {
             supply_keys(&plan, &mut supplied);
             None

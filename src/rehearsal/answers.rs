@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::{Value, json};
 
 use super::call::Call;
@@ -72,7 +73,11 @@ pub fn answer(server: &mut Server, rights: &Rights, call: &Call, time: &str) -> 
             object(if is_new { 201 } else { 200 }, patched)
         }
         ("DELETE", Route::Object(key)) => {
-            let last = server.delete(&key, &serde_json::from_value(call.json()?).unwrap_or_default(), request)?;
+            let options = match call.json()? {
+                Value::Null => DeleteOptions::default(),
+                body => serde_json::from_value(body).map_err(|error| Status::bad_request(error.to_string()))?,
+            };
+            let last = server.delete(&key, &options, request)?;
             let is_gone = request.dry_run || server.get(&key).is_err();
             let is_told = is_gone && !RETURNED.contains(&key.kind.kind);
             Ok(Answer::Object(200, if is_told { deleted(&key, &last) } else { Value::clone(&last) }))

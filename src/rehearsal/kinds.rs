@@ -47,7 +47,8 @@ pub static KINDS: [Kind; 21] = [
 impl Kind {
     /// Its place in [`KINDS`].
     pub fn place(&self) -> usize {
-        KINDS.iter().position(|kind| std::ptr::eq(kind, self) || kind == self).unwrap_or_default()
+        let place = KINDS.iter().position(|kind| kind == self);
+        place.unwrap_or_else(|| unreachable!("every Kind is one of KINDS"))
     }
 
     /// The API group; empty for the core group.

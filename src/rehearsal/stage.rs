@@ -51,7 +51,7 @@ impl Stage {
         }
         let values = &mut environment.values;
         // Where every context is bound to a namespace, the deployer is its tenant.
-        let is_tenant = !values.contexts.iter().any(|pattern| pattern.name.contains('*') && pattern.namespace == "*");
+        let is_tenant = values.contexts.iter().all(|pattern| pattern.namespace != "*");
         if is_tenant {
             let name = &values.namespace;
             let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "uid": "tenant"},

@@ -43,7 +43,8 @@ pub fn step(turn: &mut Turn, looks: &mut Looks) {
     }
 }
 
-fn is_recreate(deployment: &Value) -> bool {
+/// Whether its old pods end before new ones begin.
+pub fn is_recreate(deployment: &Value) -> bool {
     deployment["spec"]["strategy"]["type"] == "Recreate"
 }
 

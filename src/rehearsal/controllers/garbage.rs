@@ -1,7 +1,6 @@
 //! What was owned by an object that is gone goes too
-//! (<https://kubernetes.io/docs/concepts/architecture/garbage-collection/>).
-//!
-//! Deletion is in the background whatever was asked for: an owner does not wait for what it owns.
+//! (<https://kubernetes.io/docs/concepts/architecture/garbage-collection/>). An owner that waits for what it owns is
+//! the affair of `finalizers`.
 
 use std::collections::BTreeSet;
 

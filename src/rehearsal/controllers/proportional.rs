@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::deployment::Rollout;
+use super::deployment::{Rollout, is_recreate};
 use super::object::{count, replicas};
 use super::revision::{desired, most};
 use super::rolling::Bounds;
@@ -39,7 +39,7 @@ impl Rollout {
             _ if self.new.is_some_and(|new| is_saturated(&self.sets[new])) => {
                 self.old().into_iter().for_each(|old| _ = self.scale(turn, old, 0));
             }
-            _ if self.deployment["spec"]["strategy"]["type"] == "Recreate" => {}
+            _ if is_recreate(&self.deployment) => {}
             _ => {
                 let all = count(&self.deployment["status"]["replicas"]);
                 let part = |set: &Arc<Value>| Part { replicas: replicas(set), of: most(set).unwrap_or(all) };
