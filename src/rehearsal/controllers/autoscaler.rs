@@ -9,25 +9,24 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::kinds::KINDS;
-use super::object::replicas;
+use super::object::{replicas, set_condition, uid};
 use super::turn::Turn;
 
 /// How often each looks (`--horizontal-pod-autoscaler-sync-period`).
 const PERIOD: Duration = Duration::from_secs(15);
 
 /// When each autoscaler (by its uid) looks next.
-pub type Looks = BTreeMap<String, Duration>;
+pub type Moments = BTreeMap<String, Duration>;
 
 /// Lets every autoscaler look whose time has come.
-pub fn step(turn: &mut Turn, looks: &mut Looks) {
+pub fn step(turn: &mut Turn, moments: &mut Moments) {
     let autoscalers = turn.list("HorizontalPodAutoscaler");
-    let uid = |autoscaler: &Value| autoscaler["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-    looks.retain(|known, _| autoscalers.iter().any(|autoscaler| uid(autoscaler) == *known));
+    moments.retain(|known, _| autoscalers.iter().any(|autoscaler| uid(autoscaler) == *known));
     for autoscaler in &autoscalers {
-        let next = *looks.entry(uid(autoscaler)).or_insert(turn.now() + PERIOD);
+        let next = *moments.entry(uid(autoscaler)).or_insert(turn.now() + PERIOD);
         if turn.is_due(next) {
             let next = turn.now() + PERIOD;
-            looks.insert(uid(autoscaler), next);
+            moments.insert(uid(autoscaler), next);
             turn.is_due(next);
             look(turn, autoscaler);
         }
@@ -82,21 +81,8 @@ fn look(turn: &mut Turn, autoscaler: &Value) {
     turn.set_status(autoscaler, status);
 }
 
-/// Sets a condition; its time is that of the last change of its status.
 fn set(status: &mut Value, time: &str, kind: &str, holds: bool, (reason, message): (&str, &str)) {
-    let mut new = json!({"type": kind, "status": if holds { "True" } else { "False" }, "lastTransitionTime": time,
+    let new = json!({"type": kind, "status": if holds { "True" } else { "False" }, "lastTransitionTime": time,
                          "reason": reason, "message": message});
-    if !status["conditions"].is_array() {
-        status["conditions"] = json!([]);
-    }
-    let Some(conditions) = status["conditions"].as_array_mut() else { return };
-    match conditions.iter_mut().find(|condition| condition["type"] == kind) {
-        Some(current) => {
-            if current["status"] == new["status"] {
-                new["lastTransitionTime"] = current["lastTransitionTime"].clone();
-            }
-            *current = new;
-        }
-        None => conditions.push(new),
-    }
+    set_condition(status, new);
 }

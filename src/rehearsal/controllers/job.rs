@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::object::{is_active, is_in_phase, is_terminating, is_true, name, set_counts};
+use super::object::{is_active, is_in_phase, is_terminating, is_true, name, set_counts, uid};
 use super::template;
 use super::turn::Turn;
 
@@ -82,8 +82,7 @@ fn may_try(turn: &mut Turn, job: &Value, failed: usize, backoffs: &mut Backoffs)
     if failed == 0 {
         return true;
     }
-    let uid = job["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
-    let (known, since) = backoffs.entry(uid).or_default();
+    let (known, since) = backoffs.entry(uid(job)).or_default();
     if *known != failed {
         (*known, *since) = (failed, turn.now());
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::object::uid;
 use super::turn::Turn;
 
 /// What was seen of each object (by its uid) at the last look: its own state and others' that belong to it, and the
@@ -16,7 +17,7 @@ pub struct Looks(BTreeMap<String, (Vec<Arc<Value>>, Option<Duration>)>);
 impl Looks {
     /// Looks at an object, unless everything that belongs to it (itself the first) is as it was and no moment has come.
     pub fn look(&mut self, turn: &mut Turn, all: Vec<Arc<Value>>, look: impl FnOnce(&mut Turn)) {
-        let uid = all[0]["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
+        let uid = uid(&all[0]);
         let others = turn.take_wake();
         let known = self.0.get(&uid).filter(|(seen, wake)| {
             let same = seen.len() == all.len() && seen.iter().zip(&all).all(|(seen, now)| Arc::ptr_eq(seen, now));

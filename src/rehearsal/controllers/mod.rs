@@ -121,7 +121,7 @@ const ALL: [Controller; 12] = [
 #[derive(Debug, Default)]
 struct Memory {
     ailments: Ailments,
-    autoscalers: autoscaler::Looks,
+    autoscalers: autoscaler::Moments,
     deployments: Looks,
     replica_sets: Looks,
     stateful_sets: Looks,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::ailments::{Ailment, Ailments};
-use super::object::{is_in_phase, is_terminating, is_true};
+use super::object::{is_in_phase, is_terminating, is_true, uid};
 use super::turn::Turn;
 use super::{event, failing, pod_status};
 
@@ -84,7 +84,6 @@ impl Node {
     /// Takes every pod one step further whose time has come.
     pub fn step(&mut self, turn: &mut Turn, ailments: &Ailments) {
         let pods = turn.list("Pod");
-        let uid = |pod: &Value| pod["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
         let mut since = BTreeMap::new();
         for pod in &pods {
             let stage = Stage::of(pod);

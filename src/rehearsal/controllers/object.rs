@@ -20,6 +20,11 @@ pub fn owner_reference(owner: &Value) -> Value {
            "uid": owner["metadata"]["uid"], "controller": true, "blockOwnerDeletion": true})
 }
 
+/// `metadata.uid`.
+pub fn uid(object: &Value) -> String {
+    object["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
+}
+
 /// `metadata.name`.
 pub fn name(object: &Value) -> &str {
     object["metadata"]["name"].as_str().unwrap_or_default()
@@ -51,6 +56,23 @@ pub fn set_counts(status: &mut Map<String, Value>, counts: &[(&str, i64)]) {
 /// A condition of an object.
 pub fn condition<'a>(object: &'a Value, kind: &str) -> Option<&'a Value> {
     object["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == kind)
+}
+
+/// Sets a condition of a status. The time of its transition stays while its own status does.
+pub fn set_condition(status: &mut Value, mut new: Value) {
+    if !status["conditions"].is_array() {
+        status["conditions"] = json!([]);
+    }
+    let Some(conditions) = status["conditions"].as_array_mut() else { return };
+    match conditions.iter_mut().find(|condition| condition["type"] == new["type"]) {
+        Some(current) => {
+            if current["status"] == new["status"] {
+                new["lastTransitionTime"] = current["lastTransitionTime"].clone();
+            }
+            *current = new;
+        }
+        None => conditions.push(new),
+    }
 }
 
 /// Whether a condition is True.

@@ -3,6 +3,8 @@
 
 use serde_json::{Value, json};
 
+use super::object::set_condition;
+
 /// It has no node.
 pub fn cannot_be_scheduled(pod: &mut Value, why: &str, time: &str) {
     pod["status"]["phase"] = json!("Pending");
@@ -100,8 +102,7 @@ fn containers(pod: &mut Value, field: &str, state: &Value, ready: bool) {
     pod["status"][place] = Value::Array(statuses);
 }
 
-/// Sets a condition, with its reason and message where they say anything: one that holds has none. The time of its
-/// transition stays while its status does.
+/// Sets a condition, with its reason and message where they say anything: one that holds has none.
 pub fn set(pod: &mut Value, kind: &str, holds: bool, (reason, message): (&str, &str), time: &str) {
     let status = if holds { "True" } else { "False" };
     let mut new = json!({"type": kind, "status": status, "lastProbeTime": null, "lastTransitionTime": time});
@@ -111,17 +112,5 @@ pub fn set(pod: &mut Value, kind: &str, holds: bool, (reason, message): (&str, &
             new["message"] = json!(message);
         }
     }
-    if !pod["status"]["conditions"].is_array() {
-        pod["status"]["conditions"] = json!([]);
-    }
-    let Some(conditions) = pod["status"]["conditions"].as_array_mut() else { return };
-    match conditions.iter_mut().find(|condition| condition["type"] == kind) {
-        Some(current) => {
-            if current["status"] == new["status"] {
-                new["lastTransitionTime"] = current["lastTransitionTime"].clone();
-            }
-            *current = new;
-        }
-        None => conditions.push(new),
-    }
+    set_condition(&mut pod["status"], new);
 }

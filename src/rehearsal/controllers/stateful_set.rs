@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::looks::Looks;
-use super::object::{count, is_in_phase, is_terminating, is_true, name, replicas, set_counts};
+use super::object::{count, is_in_phase, is_terminating, is_true, name, replicas, set_counts, uid};
 use super::ordinals::{Action, Seen, Wanted, plan};
 use super::template;
 use super::turn::Turn;
@@ -70,10 +70,6 @@ fn revision(set: &Value, templates: &Templates) -> String {
             && !templates.contains_key(&(uid(set), (*revision).to_owned()))
     });
     told.map_or_else(|| format!("{}-{}", name(set), template::hash(template)), str::to_owned)
-}
-
-fn uid(set: &Value) -> String {
-    set["metadata"]["uid"].as_str().unwrap_or_default().to_owned()
 }
 
 fn pods(turn: &Turn, set: &Value) -> BTreeMap<i64, Arc<Value>> {
