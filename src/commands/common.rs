@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::cli::EnvironmentArgs;
 use crate::environment::{Environment, Project};
-use crate::pipeline::{Event, Prepared};
+use crate::pipeline::{Event, Prepared, Started};
 use crate::render::{Phase, Plan, plan};
 
 /// The exit code of a deploy that failed.
@@ -29,7 +29,7 @@ pub fn rendered(arguments: &EnvironmentArgs) -> Result<(Environment, Plan)> {
 /// That a deploy begins, rehearsed or not.
 pub fn started(prepared: &Prepared, dry_run: bool, rehearsal: bool) -> Event {
     let request = &prepared.request;
-    Event::DeployStarted {
+    Event::DeployStarted(Started {
         environment: request.environment.name.clone(),
         context: request.context.context.clone(),
         namespace: prepared.cluster.namespace().to_owned(),
@@ -38,7 +38,7 @@ pub fn started(prepared: &Prepared, dry_run: bool, rehearsal: bool) -> Event {
         phases: Phase::ALL.into_iter().filter(|phase| request.selection.includes(*phase)).collect(),
         dry_run,
         rehearsal,
-    }
+    })
 }
 
 /// How a deploy ended, as an exit code: 0 (done) or 1 (failed).

@@ -11,24 +11,7 @@ use crate::render::Phase;
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub enum Event {
     /// Preconditions hold and the deploy begins.
-    DeployStarted {
-        /// The environment's name.
-        environment: String,
-        /// The kubeconfig context.
-        context: String,
-        /// The namespace.
-        namespace: String,
-        /// The API server's address.
-        server: String,
-        /// The API server's version ("v1.20.2").
-        server_version: String,
-        /// The phases that will run.
-        phases: Vec<Phase>,
-        /// Nothing will be written.
-        dry_run: bool,
-        /// The cluster is simulated: it is a rehearsal.
-        rehearsal: bool,
-    },
+    DeployStarted(Started),
     /// Something people should know that is no failure (an older API is used, a conflict was forced).
     Notice {
         /// The phase it belongs to, if to one.
@@ -108,6 +91,28 @@ pub enum Event {
         /// What to do next, when it failed.
         next_steps: Vec<String>,
     },
+}
+
+/// Where a deploy goes, and what it will do.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Started {
+    /// The environment's name.
+    pub environment: String,
+    /// The kubeconfig context.
+    pub context: String,
+    /// The namespace.
+    pub namespace: String,
+    /// The API server's address.
+    pub server: String,
+    /// The API server's version ("v1.20.2").
+    pub server_version: String,
+    /// The phases that will run.
+    pub phases: Vec<Phase>,
+    /// Nothing will be written.
+    pub dry_run: bool,
+    /// The cluster is simulated: it is a rehearsal.
+    pub rehearsal: bool,
 }
 
 /// What an apply did to an object.

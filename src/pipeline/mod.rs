@@ -18,7 +18,7 @@ mod selection;
 mod wait;
 
 pub use deploy::deploy;
-pub use events::{Blocker, Change, Diagnosis, Event, Events, Outcome, PhaseSummary};
+pub use events::{Blocker, Change, Diagnosis, Event, Events, Outcome, PhaseSummary, Started};
 pub use preconditions::{Prepared, Request, check_context, prepare};
 pub use preview::preview;
 pub use refused::Refused;

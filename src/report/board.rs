@@ -63,9 +63,9 @@ impl Board {
     /// Takes an event into the picture.
     pub fn event(&mut self, event: &Event, now: Duration) {
         match event {
-            Event::DeployStarted { phases, dry_run, .. } => {
-                self.dry_run = *dry_run;
-                self.phases = phases.iter().map(|phase| (*phase, State::Pending)).collect();
+            Event::DeployStarted(started) => {
+                self.dry_run = started.dry_run;
+                self.phases = started.phases.iter().map(|phase| (*phase, State::Pending)).collect();
             }
             Event::PhaseStarted { phase, objects, timeout_seconds } => {
                 let until = now + Duration::from_secs(*timeout_seconds);

@@ -26,19 +26,9 @@ impl<W: Write + Send> Plain<W> {
     /// What there is to say of an event, and the phase it belongs to.
     fn lines(&mut self, event: &Event) -> (Option<Phase>, Vec<String>) {
         match event {
-            Event::DeployStarted {
-                environment,
-                context,
-                namespace,
-                server,
-                server_version,
-                phases,
-                dry_run,
-                rehearsal,
-            } => {
-                self.dry_run = *dry_run;
-                let place = [namespace, context, server, server_version].map(String::as_str);
-                (None, vec![text::opening(environment, place, phases, text::verb(*dry_run, *rehearsal))])
+            Event::DeployStarted(started) => {
+                self.dry_run = started.dry_run;
+                (None, vec![text::opening(started)])
             }
             Event::Notice { phase, message } => (*phase, vec![format!("note: {message}")]),
             Event::PhaseStarted { phase, objects, timeout_seconds } => {

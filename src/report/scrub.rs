@@ -1,6 +1,6 @@
 //! The door every event passes before it is shown.
 
-use crate::pipeline::{Blocker, Diagnosis, Event, PhaseSummary};
+use crate::pipeline::{Blocker, Diagnosis, Event, PhaseSummary, Started};
 
 use super::Redactor;
 use super::text::printable;
@@ -18,16 +18,17 @@ pub fn scrub(event: &mut Event, redactor: &Redactor) {
 /// Every string of an event. The patterns name every field, so that a new one cannot be forgotten.
 fn strings(event: &mut Event) -> Vec<&mut String> {
     match event {
-        Event::DeployStarted {
-            environment,
-            context,
-            namespace,
-            server,
-            server_version,
-            phases: _,
-            dry_run: _,
-            rehearsal: _,
-        } => {
+        Event::DeployStarted(started) => {
+            let Started {
+                environment,
+                context,
+                namespace,
+                server,
+                server_version,
+                phases: _,
+                dry_run: _,
+                rehearsal: _,
+            } = started;
             vec![environment, context, namespace, server, server_version]
         }
         Event::Notice { phase: _, message } => vec![message],

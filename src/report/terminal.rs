@@ -70,19 +70,7 @@ impl Reporter for Terminal {
 /// The lines of an event that stay on the screen.
 pub fn lasting(event: &Event, dry_run: bool, columns: usize) -> Vec<String> {
     match event {
-        Event::DeployStarted {
-            environment,
-            context,
-            namespace,
-            server,
-            server_version,
-            phases,
-            dry_run,
-            rehearsal,
-        } => {
-            let place = [namespace, context, server, server_version].map(String::as_str);
-            vec![style(text::opening(environment, place, phases, text::verb(*dry_run, *rehearsal))).bold().to_string()]
-        }
+        Event::DeployStarted(started) => vec![style(text::opening(started)).bold().to_string()],
         Event::Notice { phase, message } => {
             let place = phase.map_or_else(String::new, |phase| format!("{}: ", phase.title()));
             vec![format!("{} {place}{message}", style("note:").yellow())]

@@ -1,6 +1,6 @@
 //! Words and lines that the terminal and the plain log share: functions from data to text.
 
-use crate::pipeline::{Change, Diagnosis, Outcome, PhaseSummary};
+use crate::pipeline::{Change, Diagnosis, Outcome, PhaseSummary, Started};
 use crate::render::Phase;
 
 /// The text without terminal control sequences and control characters; newlines stay.
@@ -98,18 +98,14 @@ pub fn phase_finished(summary: &PhaseSummary, dry_run: bool) -> String {
     }
 }
 
-/// What is done.
-pub fn verb(dry_run: bool, rehearsal: bool) -> &'static str {
-    match (dry_run, rehearsal) {
+/// What is done, and where.
+pub fn opening(started: &Started) -> String {
+    let Started { environment, context, namespace, server, server_version, phases, dry_run, rehearsal } = started;
+    let verb = match (dry_run, rehearsal) {
         (_, true) => "rehearsing",
         (true, false) => "dry run: deploying",
         (false, false) => "deploying",
-    }
-}
-
-/// Where the deploy goes.
-pub fn opening(environment: &str, place: [&str; 4], phases: &[Phase], verb: &str) -> String {
-    let [namespace, context, server, server_version] = place;
+    };
     let mut line = format!(
         "{verb} {environment} to namespace {namespace} (context {context}, server {server}, Kubernetes {server_version})"
     );

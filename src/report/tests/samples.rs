@@ -1,10 +1,10 @@
 //! Recorded deploys.
 
-use crate::pipeline::{Blocker, Change, Diagnosis, Event, Outcome, PhaseSummary};
+use crate::pipeline::{Blocker, Change, Diagnosis, Event, Outcome, PhaseSummary, Started};
 use crate::render::Phase;
 
 pub fn started(phases: &[Phase], dry_run: bool) -> Event {
-    Event::DeployStarted {
+    Event::DeployStarted(Started {
         environment: "local".into(),
         context: "k3d-keyboss".into(),
         namespace: "keyboss".into(),
@@ -13,7 +13,7 @@ pub fn started(phases: &[Phase], dry_run: bool) -> Event {
         phases: phases.to_vec(),
         dry_run,
         rehearsal: false,
-    }
+    })
 }
 
 pub fn phase(phase: Phase, objects: usize) -> Event {
@@ -96,7 +96,7 @@ pub fn every() -> Vec<Event> {
     ];
     for event in &events {
         match event {
-            Event::DeployStarted { .. }
+            Event::DeployStarted(_)
             | Event::Notice { .. }
             | Event::PhaseStarted { .. }
             | Event::Applied { .. }
