@@ -2,12 +2,13 @@
 //!
 //! Prints medians of seven rounds each; both are measured in turn, so that a noisy machine is noisy for both.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use keyboss::environment::{Environment, Project};
-use keyboss::pipeline::{Events, Request, Selection, deploy, prepare};
+use keyboss::pipeline::{Ending, Events, Options, Request, Selection, deploy, prepare};
 use keyboss::rehearsal::controllers::Controllers;
 use keyboss::rehearsal::stage::Stage;
+use keyboss::release::Author;
 use keyboss::render::{Plan, plan};
 
 const ROUNDS: usize = 7;
@@ -24,9 +25,12 @@ async fn rehearse(mut environment: Environment, plan: Plan) {
     let _controllers = Controllers::start(&face);
     let connection = face.connection(&environment.values.namespace).unwrap();
     let supplied = [("RSA_PRIVATE_KEY".to_owned(), "no key".to_owned())].into();
-    let request = Request { environment, plan, context, connection, supplied, selection: Selection::All };
+    let (selection, clock) = (Selection::All, face.clock());
+    let request = Request { environment, plan, context, connection, supplied, selection, clock };
     let (events, _receiver) = Events::channel();
-    assert!(deploy(prepare(request).await.unwrap(), std::time::Duration::from_secs(900), &events).await);
+    let options = Options::new(Duration::from_secs(900), Author::default());
+    let ending = deploy(prepare(request).await.unwrap(), &options, &events).await;
+    assert_eq!(ending.unwrap(), Ending::Done);
 }
 
 /// Seconds for each of several, on average.

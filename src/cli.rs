@@ -152,6 +152,18 @@ pub struct RunArgs {
     #[arg(long, value_name = "PHASE")]
     pub only: Option<Phase>,
 
+    /// Leave everything as a failure left it, to be looked at.
+    #[arg(long)]
+    pub no_rollback: bool,
+
+    /// Go on from a release that was broken off, instead of rolling it back first.
+    #[arg(long)]
+    pub resume: bool,
+
+    /// Delete what earlier releases had and this one has not (never data, secrets or namespaces).
+    #[arg(long)]
+    pub prune: bool,
+
     /// A YAML file of secret values, KEY: text, that only you may read.
     #[arg(long, value_name = "FILE")]
     pub secrets_file: Option<PathBuf>,

@@ -9,5 +9,6 @@ pub mod environment;
 pub mod pipeline;
 pub mod readiness;
 pub mod rehearsal;
+pub mod release;
 pub mod render;
 pub mod report;

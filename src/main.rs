@@ -5,11 +5,14 @@ use std::process::ExitCode;
 use clap::Parser;
 use keyboss::cli::{Cli, Command, asks_for_failures};
 use keyboss::commands;
+use keyboss::pipeline::Refused;
 use keyboss::rehearsal::scenario::FORMS;
 use keyboss::report::{self, Redactor};
 
 /// Usage and precondition errors: nothing was touched.
 const NOTHING_TOUCHED: u8 = 2;
+/// Another deploy holds the lock: nothing was touched either.
+const LOCKED: u8 = 4;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -30,6 +33,7 @@ async fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|error| {
         report::error(&error, &redactor);
-        ExitCode::from(NOTHING_TOUCHED)
+        let is_locked = matches!(error.downcast_ref(), Some(Refused::Locked(_)));
+        ExitCode::from(if is_locked { LOCKED } else { NOTHING_TOUCHED })
     })
 }

@@ -41,50 +41,56 @@ impl Cluster {
         let params =
             |force| PatchParams { dry_run, force, field_manager: Some(FIELD_MANAGER.to_owned()), ..Default::default() };
         let mut taken = Vec::new();
-        let answer = match call(api.patch(name, &params(false), &Patch::Apply(&body))).await {
+        // A dry run writes nothing, and needs no lock.
+        let send = async |force| match dry_run {
+            true => call(api.patch(name, &params(force), &Patch::Apply(&body))).await,
+            false => self.write(api.patch(name, &params(force), &Patch::Apply(&body))).await,
+        };
+        let answer = match send(false).await {
             Err(Fault::Api { code: 409, causes, .. })
                 if causes.iter().any(|cause| cause.reason == "FieldManagerConflict") =>
             {
                 taken = causes.iter().map(|cause| format!("{} ({})", cause.field, cause.message)).collect();
-                call(api.patch(name, &params(true), &Patch::Apply(&body))).await?
+                send(true).await?
             }
             other => other?,
         };
         let mut value = to_value(&answer)?;
         if !dry_run && !object.initial.is_empty() {
-            value = write_initial(&api, name, value, &object.initial).await?;
+            value = self.write_initial(&api, name, value, &object.initial).await?;
         }
         Ok(Applied { value, taken })
     }
-}
 
-/// Writes the initial fields that no manager owns, all in one merge patch that holds only while the
-/// object is the one that was looked at.
-async fn write_initial(
-    api: &Api<DynamicObject>,
-    name: &str,
-    mut live: Value,
-    fields: &[InitialField],
-) -> Result<Value, Fault> {
-    let params = PatchParams { field_manager: Some(INITIAL_FIELD_MANAGER.to_owned()), ..Default::default() };
-    for attempt in 1..=INITIAL_ATTEMPTS {
-        let missing: Vec<&InitialField> = fields.iter().filter(|field| !is_owned(&live, &field.pointer)).collect();
-        if missing.is_empty() {
-            break;
-        }
-        let mut patch = json!({"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]}});
-        for field in missing {
-            insert(&mut patch, &field.pointer, &field.value);
-        }
-        match call(api.patch(name, &params, &Patch::Merge(&patch))).await {
-            Ok(object) => return to_value(&object),
-            Err(fault) if fault.is_conflict() && attempt < INITIAL_ATTEMPTS => {
-                live = to_value(&call(api.get(name)).await?)?;
+    /// Writes the initial fields that no manager owns, all in one merge patch that holds only while the
+    /// object is the one that was looked at.
+    async fn write_initial(
+        &self,
+        api: &Api<DynamicObject>,
+        name: &str,
+        mut live: Value,
+        fields: &[InitialField],
+    ) -> Result<Value, Fault> {
+        let params = PatchParams { field_manager: Some(INITIAL_FIELD_MANAGER.to_owned()), ..Default::default() };
+        for attempt in 1..=INITIAL_ATTEMPTS {
+            let missing: Vec<&InitialField> = fields.iter().filter(|field| !is_owned(&live, &field.pointer)).collect();
+            if missing.is_empty() {
+                break;
             }
-            Err(fault) => return Err(fault),
+            let mut patch = json!({"metadata": {"resourceVersion": live["metadata"]["resourceVersion"]}});
+            for field in missing {
+                insert(&mut patch, &field.pointer, &field.value);
+            }
+            match self.write(api.patch(name, &params, &Patch::Merge(&patch))).await {
+                Ok(object) => return to_value(&object),
+                Err(fault) if fault.is_conflict() && attempt < INITIAL_ATTEMPTS => {
+                    live = to_value(&call(api.get(name)).await?)?;
+                }
+                Err(fault) => return Err(fault),
+            }
         }
+        Ok(live)
     }
-    Ok(live)
 }
 
 /// Whether two states of an object differ in what people mean by it: not in status, nor in what the

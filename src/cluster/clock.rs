@@ -23,6 +23,11 @@ impl Clock {
         Self { began, base: Instant::now() }
     }
 
+    /// The same time by the wall clock, counted from now.
+    pub fn from_now(&self) -> Self {
+        Self::starting_at(self.now())
+    }
+
     /// When it started, by the wall clock.
     pub fn began(&self) -> Timestamp {
         self.began

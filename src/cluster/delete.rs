@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use kube::api::{DeleteParams, Preconditions, PropagationPolicy};
 
-use super::{Cluster, Fault, call};
+use super::{Cluster, Fault};
 use crate::render::ObjectId;
 
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
@@ -15,20 +15,32 @@ impl Cluster {
     /// # Errors
     /// When it cannot be deleted. Waiting has no end of its own: the caller has a deadline.
     pub async fn delete(&self, id: &ObjectId, uid: &str) -> Result<(), Fault> {
-        let Some((api, _)) = self.api(id) else { return Ok(()) };
-        let params = DeleteParams {
-            propagation_policy: Some(PropagationPolicy::Foreground),
-            preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
-            ..Default::default()
-        };
-        match call(api.delete(&id.name, &params)).await {
-            Ok(_) => {}
-            Err(fault) if fault.is_not_found() => return Ok(()),
-            Err(fault) => return Err(fault),
-        }
+        self.send_delete(id, uid, PropagationPolicy::Foreground).await?;
         while self.get(id).await?.is_some_and(|live| live["metadata"]["uid"] == uid) {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
         Ok(())
+    }
+
+    /// Deletes the object with that uid; what depends on it follows by itself, and is not waited for.
+    ///
+    /// # Errors
+    /// When it cannot be deleted.
+    pub async fn forget(&self, id: &ObjectId, uid: &str) -> Result<(), Fault> {
+        self.send_delete(id, uid, PropagationPolicy::Background).await
+    }
+
+    async fn send_delete(&self, id: &ObjectId, uid: &str, policy: PropagationPolicy) -> Result<(), Fault> {
+        let Some((api, _)) = self.api(id) else { return Ok(()) };
+        let params = DeleteParams {
+            propagation_policy: Some(policy),
+            preconditions: Some(Preconditions { uid: Some(uid.to_owned()), resource_version: None }),
+            ..Default::default()
+        };
+        match self.write(api.delete(&id.name, &params)).await {
+            Ok(_) => Ok(()),
+            Err(fault) if fault.is_not_found() => Ok(()),
+            Err(fault) => Err(fault),
+        }
     }
 }

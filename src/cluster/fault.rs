@@ -30,6 +30,9 @@ pub enum Fault {
     /// No answer came in time.
     #[error("the API server did not answer within {} s", REQUEST_TIMEOUT.as_secs())]
     TimedOut,
+    /// The deploy's lock is no longer ours, so nothing was sent.
+    #[error("the lock is lost: {0}")]
+    LockLost(String),
     /// No connection.
     #[error("the API server cannot be reached: {0}")]
     Unreachable(String),
@@ -55,6 +58,11 @@ impl Fault {
     /// The user may not do that.
     pub fn is_denied(&self) -> bool {
         matches!(self.code(), Some(401 | 403))
+    }
+
+    /// It may pass by itself: the server is busy, restarts or cannot be reached, or the answer was lost.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::TimedOut | Self::Unreachable(_)) || matches!(self.code(), Some(429 | 500..=599))
     }
 
     /// Somebody else wrote first.

@@ -11,7 +11,10 @@ mod diagnose;
 mod fault;
 mod kinds;
 mod live;
+mod lock;
 mod managed_fields;
+mod records;
+mod restore;
 mod watch;
 
 pub use access::{Access, denied};
@@ -22,8 +25,12 @@ pub use diagnose::{Evidence, evidence};
 pub use fault::{Fault, call};
 pub use kinds::{Served, serve};
 pub use live::Live;
+pub use lock::{LOCK_NAME, Lock, LockKind, LockState, LockTimes, Permit};
 pub use managed_fields::last_change;
+pub use records::{is_record, journals};
 pub use watch::Watch;
+
+use std::future::Future;
 
 use kube::Client;
 use kube::api::{Api, DynamicObject};
@@ -37,12 +44,26 @@ pub struct Cluster {
     client: Client,
     namespace: String,
     served: Served,
+    permit: Option<Permit>,
 }
 
 impl Cluster {
     /// The namespace that objects live in, and the kinds that were found to be served.
     pub fn new(client: Client, namespace: &str, served: Served) -> Self {
-        Self { client, namespace: namespace.to_owned(), served }
+        Self { client, namespace: namespace.to_owned(), served, permit: None }
+    }
+
+    /// The same, whose every write asks first whether the lock is still ours (RULES.md T1).
+    pub fn with_permit(&self, permit: &Permit) -> Self {
+        Self { permit: Some(permit.clone()), ..self.clone() }
+    }
+
+    /// Sends a request that writes.
+    async fn write<T>(&self, request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Fault> {
+        if let Some(permit) = &self.permit {
+            permit.check()?;
+        }
+        call(request).await
     }
 
     /// The client, for what is not about the plan's objects.

@@ -4,13 +4,18 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use crate::cli::EnvironmentArgs;
+use super::author::{author, commit};
+use crate::cli::{EnvironmentArgs, RunArgs};
 use crate::environment::{Environment, Project};
-use crate::pipeline::{Event, Prepared, Started};
+use crate::pipeline::{Ending, Event, Events, Options, Prepared, Refused, Request, Started, begin, deploy};
 use crate::render::{Phase, Plan, plan};
+use crate::report::Redactor;
 
-/// The exit code of a deploy that failed.
+/// Exit codes (RULES.md D).
 const FAILED: u8 = 1;
+const INCOMPLETE: u8 = 3;
+/// That of a deploy that was told to stop.
+pub const INTERRUPTED: u8 = 130;
 
 /// The environment and its plan, from the command line.
 ///
@@ -41,7 +46,41 @@ pub fn started(prepared: &Prepared, dry_run: bool, rehearsal: bool) -> Event {
     })
 }
 
-/// How a deploy ended, as an exit code: 0 (done) or 1 (failed).
-pub fn exit_code(succeeded: bool) -> ExitCode {
-    if succeeded { ExitCode::SUCCESS } else { ExitCode::from(FAILED) }
+/// How a deploy is run, from the command line.
+pub fn options(run: &RunArgs, environment: &EnvironmentArgs) -> Options {
+    Options {
+        commit: commit(environment.project.as_deref()),
+        rolls_back: !run.no_rollback,
+        prunes: run.prune,
+        ..Options::new(run.timeout, author())
+    }
+}
+
+/// Prepares and deploys; what an earlier run broke off comes first.
+///
+/// # Errors
+/// Why nothing was touched.
+pub async fn transact(
+    request: Request,
+    mut options: Options,
+    resumes: bool,
+    rehearsal: bool,
+    redactor: &Redactor,
+    events: &Events,
+) -> Result<Ending, Refused> {
+    let mask = |secret: &str| redactor.add(secret);
+    let prepared = begin(request, &mut options, resumes, &mask, events).await?;
+    events.emit(started(&prepared, false, rehearsal));
+    prepared.notices.iter().for_each(|notice| events.notice(None, notice));
+    deploy(prepared, &options, events).await
+}
+
+/// How a deploy ended, as an exit code.
+pub fn exit_code(ending: Ending) -> ExitCode {
+    match ending {
+        Ending::Done => ExitCode::SUCCESS,
+        Ending::Failed => ExitCode::from(FAILED),
+        Ending::Incomplete => ExitCode::from(INCOMPLETE),
+        Ending::Interrupted => ExitCode::from(INTERRUPTED),
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use crate::cli::ClusterArgs;
-use crate::cluster::{Cluster, choose, connect, serve};
+use crate::cluster::{Clock, Cluster, choose, connect, serve};
 use crate::environment::Environment;
 use crate::pipeline::{Request, Selection, check_context, prepare};
 use crate::rehearsal::stage::Copied;
@@ -36,6 +36,7 @@ pub async fn copied(
         connection,
         supplied: supplied.clone(),
         selection,
+        clock: Clock::start(),
     })
     .await?;
     let mut objects: Vec<_> = prepared.live.iter().cloned().collect();

@@ -4,38 +4,47 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::common::{exit_code, rendered, started};
+use super::common::{exit_code, options, rendered, started, transact};
+use super::interrupt::listen;
 use super::supplied::supplied;
 use crate::cli::DeployArgs;
-use crate::cluster::{choose, connect};
-use crate::pipeline::{Events, Request, check_context, deploy, prepare, preview};
+use crate::cluster::{Clock, choose, connect};
+use crate::pipeline::{Ending, Events, Refused, Request, check_context, prepare, preview};
 use crate::report::{self, Redactor};
 
-/// Deploys an environment; the exit code is 0 (done) or 1 (failed).
+/// Deploys an environment; the exit code says how it ended (RULES.md D).
 ///
 /// # Errors
 /// Why nothing was touched (exit code 2).
 pub async fn run(arguments: DeployArgs, redactor: Redactor) -> Result<ExitCode> {
-    let run = arguments.run;
+    let run = &arguments.run;
     let supplied = supplied(run.secrets_file.as_deref())?;
     supplied.values().for_each(|value| redactor.add(value));
     let (environment, plan) = rendered(&arguments.environment)?;
     let context = choose(arguments.cluster.kubeconfig.as_deref(), arguments.cluster.context.as_deref())?;
     check_context(&environment, &context)?;
     let connection = connect(&context).await?;
-    let request = Request { environment, plan, context, connection, supplied, selection: run.selection() };
-    let prepared = prepare(request).await?;
-    prepared.secrets.iter().for_each(|value| redactor.add(value));
+    let (selection, clock) = (run.selection(), Clock::start());
+    let request = Request { environment, plan, context, connection, supplied, selection, clock };
+    let options = options(run, &arguments.environment);
 
     let (events, receiver) = Events::channel();
-    let reporter = tokio::spawn(report::run(run.output, redactor, receiver));
-    events.emit(started(&prepared, arguments.dry_run, false));
-    prepared.notices.iter().for_each(|notice| events.notice(None, notice));
-    let succeeded = match arguments.dry_run {
-        true => preview(&prepared, &events).await,
-        false => deploy(prepared, run.timeout, &events).await,
+    let reporter = tokio::spawn(report::run(run.output, redactor.clone(), receiver));
+    let listening = listen(options.stop.clone(), &events)?;
+    let ending = match arguments.dry_run {
+        true => look(request, &redactor, &events).await,
+        false => transact(request, options, run.resume, false, &redactor, &events).await,
     };
-    drop(events);
+    drop((events, listening));
     reporter.await?;
-    Ok(exit_code(succeeded))
+    Ok(exit_code(ending?))
+}
+
+/// What a deploy would change.
+async fn look(request: Request, redactor: &Redactor, events: &Events) -> Result<Ending, Refused> {
+    let prepared = prepare(request).await?;
+    prepared.secrets.iter().for_each(|value| redactor.add(value));
+    events.emit(started(&prepared, true, false));
+    prepared.notices.iter().for_each(|notice| events.notice(None, notice));
+    Ok(if preview(&prepared, events).await { Ending::Done } else { Ending::Failed })
 }

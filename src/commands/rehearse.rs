@@ -8,11 +8,11 @@ use anyhow::{Result, bail};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::common::{exit_code, rendered, started};
+use super::common::{exit_code, options, rendered, transact};
 use super::copied::copied;
 use super::supplied::supplied;
 use crate::cli::RehearseArgs;
-use crate::pipeline::{Event, Events, Request, deploy, prepare};
+use crate::pipeline::{Ending, Event, Events, Options, Request};
 use crate::rehearsal::controllers::Controllers;
 use crate::rehearsal::references::{self, Existing};
 use crate::rehearsal::retold::retold;
@@ -49,41 +49,45 @@ pub async fn run(arguments: RehearseArgs, redactor: Redactor) -> Result<ExitCode
     let orders = scenario::order(&arguments.fail, &plan, &face)?;
     let connection = face.connection(&environment.values.namespace)?;
     let _controllers = Controllers::with(&face, orders.ailments);
-    let request = Request { environment, plan, context, connection, supplied, selection: run.selection() };
+    let (selection, clock) = (run.selection(), face.clock());
+    let request = Request { environment, plan, context, connection, supplied, selection, clock };
 
     let (events, receiver) = Events::channel();
     let reporter = tokio::spawn(report::run(run.output, redactor.clone(), receiver));
-    let outcome = rehearse(request, run.timeout, orders.kill, &redactor, &events).await;
+    let options = Options { commit: None, ..options(run, &arguments.environment) };
+    let outcome = rehearse(request, &options, run.resume, orders.kill, &redactor, &events).await;
     findings.iter().for_each(|finding| events.notice(None, format!("a deploy would not tell: {finding}")));
     drop(events);
     reporter.await?;
-    Ok(exit_code(outcome? && findings.is_empty()))
+    let ending = outcome?;
+    Ok(exit_code(if ending == Ending::Done && !findings.is_empty() { Ending::Failed } else { ending }))
 }
 
-/// Deploys; once more where the first deploy is killed. Whether it succeeded.
+/// Deploys; once more where the first deploy is killed, when its lock has expired.
 async fn rehearse(
     request: Request,
-    timeout: Duration,
+    options: &Options,
+    resumes: bool,
     kill: Option<Phase>,
     redactor: &Redactor,
     events: &Events,
-) -> Result<bool> {
+) -> Result<Ending> {
     let killed = Arc::new(Notify::new());
     let (told, relay) = retell(events.clone(), kill, Arc::clone(&killed));
-    let succeeded = loop {
-        let prepared = prepare(request.clone()).await?;
-        prepared.secrets.iter().for_each(|value| redactor.add(value));
-        told.emit(started(&prepared, false, true));
-        prepared.notices.iter().for_each(|notice| told.notice(None, notice));
+    let lock = Duration::from_secs(request.environment.values.lock.duration_seconds);
+    let ending = loop {
         tokio::select! {
             biased;
-            () = killed.notified() => told.notice(kill, "keyboss is killed, as ordered (--fail kill), and run again"),
-            succeeded = deploy(prepared, timeout, &told) => break succeeded,
+            () = killed.notified() => {
+                told.notice(kill, "keyboss is killed, as ordered (--fail kill), and run again when its lock has expired");
+            }
+            ending = transact(request.clone(), options.clone(), resumes, true, redactor, &told) => break ending,
         }
+        tokio::time::sleep(lock + Duration::from_secs(1)).await;
     };
     drop(told);
     relay.await?;
-    Ok(succeeded)
+    Ok(ending?)
 }
 
 /// Passes events on, as a rehearsal tells them; says once when the phase is under way in which keyboss is killed.

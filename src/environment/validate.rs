@@ -23,6 +23,9 @@ fn fault(path: &str, reason: impl Into<String>) -> Fault {
 /// The first value that cannot be right.
 pub fn validate(values: &Values) -> Checked {
     dns_label("namespace", &values.namespace)?;
+    if values.lock.renew_seconds == 0 || values.lock.renew_seconds * 3 > values.lock.duration_seconds {
+        return Err(fault("lock.renewSeconds", "must be at least 1 and at most a third of lock.durationSeconds"));
+    }
     public_url(&values.public_url)?;
     if values.storage.class.is_empty() {
         return Err(fault("storage.class", "is empty; name the cluster's storage class"));

@@ -13,6 +13,10 @@ pub struct Values {
     pub namespace: String,
     /// The kubeconfig contexts that may be deployed to.
     pub contexts: Vec<ContextPattern>,
+    /// The API server and namespace that are expected there.
+    pub expect: Expect,
+    /// The lock that one deploy at a time holds.
+    pub lock: Lock,
     /// The shop's address as a browser sees it.
     pub public_url: String,
     /// Prometheus' external label `cluster`.
@@ -55,6 +59,26 @@ pub struct ContextPattern {
     pub name: String,
     /// A glob for the context's own namespace ("default" where it names none).
     pub namespace: String,
+}
+
+/// What is expected where an environment is deployed to; an empty pattern expects nothing.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expect {
+    /// A glob for the API server's address.
+    pub server: String,
+    /// A glob for the namespace.
+    pub namespace: String,
+}
+
+/// How long a deploy's lock is good for.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Lock {
+    /// Others may take it so many seconds after its last renewal.
+    pub duration_seconds: u64,
+    /// It is renewed every so many seconds.
+    pub renew_seconds: u64,
 }
 
 /// What every PVC and volumeClaimTemplate gets.

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use futures::StreamExt;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::preconditions::identity;
-use super::{Change, Diagnosis, Event, Events, seen};
-use crate::cluster::{Cluster, Fault, Live, differs};
+use super::survey::Survey;
+use super::{Change, Diagnosis, Event, Events, Prepared, Stop, seen};
+use crate::cluster::Fault;
 use crate::readiness::Target;
 use crate::render::{Object, Phase};
 
@@ -25,69 +27,100 @@ pub struct Done {
     pub value: Value,
 }
 
-/// Applies the objects in waves; an error ends the phase after its wave.
+/// When no further write begins.
+#[derive(Clone, Copy)]
+pub struct Gate<'a> {
+    /// Not after this.
+    pub until: Instant,
+    /// Nor once this was told.
+    pub stop: &'a Stop,
+}
+
+/// Why not every object was applied.
+pub enum NotApplied {
+    /// The server would not take some.
+    Refused(Vec<Diagnosis>),
+    /// Time ran out.
+    OutOfTime,
+    /// It was told to stop.
+    Interrupted,
+}
+
+/// Applies those objects that the survey found changed, in waves. Writes that have begun are waited for, whatever
+/// happens; an error ends the phase after its wave.
 ///
 /// # Errors
-/// A diagnosis for each object that could not be applied.
+/// Why some were not applied, beside those that were.
 pub async fn apply_all(
-    cluster: &Cluster,
-    live: &Live,
+    prepared: &Prepared,
+    survey: &Survey,
     phase: Phase,
     objects: &[&Object],
+    gate: Gate<'_>,
     events: &Events,
-) -> Result<Vec<Done>, Vec<Diagnosis>> {
+) -> (Vec<Done>, Result<(), NotApplied>) {
     let mut done = Vec::new();
     let waves: BTreeSet<u8> = objects.iter().map(|object| object.wave()).collect();
     for wave in waves {
         let wave = objects.iter().filter(|object| object.wave() == wave);
         let answers: Vec<_> = futures::stream::iter(wave)
-            .map(|object| async move { (*object, apply_one(cluster, live, object, phase, events).await) })
+            .map(|object| async move {
+                if gate.is_shut() {
+                    return (*object, None);
+                }
+                (*object, Some(apply_one(prepared, survey.of(&object.id), object, phase, events).await))
+            })
             .buffered(CONCURRENCY)
             .collect()
             .await;
         let mut failures = Vec::new();
+        let mut is_cut_short = false;
         for (object, answer) in answers {
             match answer {
-                Ok(one) => done.push(one),
-                Err(fault) => failures.push(refused(phase, object, &fault)),
+                Some(Ok(one)) => done.push(one),
+                Some(Err(fault)) => failures.push(refused(phase, object, &fault)),
+                None => is_cut_short = true,
             }
         }
         if !failures.is_empty() {
-            return Err(failures);
+            return (done, Err(NotApplied::Refused(failures)));
+        }
+        if is_cut_short {
+            let why = if gate.stop.is_told() { NotApplied::Interrupted } else { NotApplied::OutOfTime };
+            return (done, Err(why));
         }
     }
-    Ok(done)
+    (done, Ok(()))
+}
+
+impl Gate<'_> {
+    fn is_shut(self) -> bool {
+        self.stop.is_told() || Instant::now() >= self.until
+    }
 }
 
 async fn apply_one(
-    cluster: &Cluster,
-    live: &Live,
+    prepared: &Prepared,
+    change: Change,
     object: &Object,
     phase: Phase,
     events: &Events,
 ) -> Result<Done, Fault> {
-    let before = live.get(&object.id);
-    // A Job's template cannot change, and its name holds its hash: the one that is there is the same.
-    if let Some(job) = before.filter(|_| object.id.kind == "Job") {
-        return Ok(tell(phase, object, Some(job), job.clone(), events));
-    }
-    let applied = cluster.apply(object, false).await?;
-    if !applied.taken.is_empty() {
-        let fields = applied.taken.join("; ");
-        events.notice(Some(phase), format!("{}: took back what others had set: {fields}", object.id));
-    }
-    Ok(tell(phase, object, before, applied.value, events))
-}
-
-fn tell(phase: Phase, object: &Object, before: Option<&Value>, after: Value, events: &Events) -> Done {
-    let change = match before {
-        None => Change::Created,
-        Some(before) if differs(before, &after) => Change::Changed,
-        Some(_) => Change::Unchanged,
+    let before = prepared.live.get(&object.id);
+    let after = match (change, before) {
+        (Change::Unchanged, Some(live)) => live.clone(),
+        _ => {
+            let applied = prepared.cluster.apply(object, false).await?;
+            if !applied.taken.is_empty() {
+                let fields = applied.taken.join("; ");
+                events.notice(Some(phase), format!("{}: took back what others had set: {fields}", object.id));
+            }
+            applied.value
+        }
     };
     events.emit(Event::Applied { phase, object: object.id.to_string(), change });
-    let changed = before.is_none_or(|before| identity(before) != identity(&after));
-    Done { change, target: seen::written(object, &after, changed), value: after }
+    let is_new = before.is_none_or(|before| identity(before) != identity(&after));
+    Ok(Done { change, target: seen::written(&object.id, &after, is_new), value: after })
 }
 
 /// An object that the server would not take.

@@ -1,283 +1,263 @@
-//! The eight phases, one after the other.
+//! A deploy as one transaction (RULES.md D): survey, lock, record, eight phases, and back again when one of them fails.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::apply::{Done, apply_all};
-use super::seen;
-use super::wait::{Waited, wait};
-use super::{Change, Diagnosis, Event, Events, Outcome, PhaseSummary, Prepared};
-use crate::cluster::{Clock, Watch, evidence};
-use crate::readiness::{Failure, Memory, Readiness, Target, World, assess, hpa_warning};
-use crate::render::{Object, Phase};
+use super::begin::resumed;
+use super::persist::persist;
+use super::phases::{Phases, Run};
+use super::record::Record;
+use super::rollback::{is_complete, roll_back};
+use super::survey::{Survey, survey};
+use super::{Event, Events, Finished, Prepared, Refused, RestoreOutcome, Restored, Stop, lock, tidy};
+use crate::cluster::{Clock, Cluster, Lock};
+use crate::release::{Action, Author, Before, Journal, State};
+use crate::render::Phase;
 
-/// Deploys what was prepared; the answer is whether every phase succeeded.
-pub async fn deploy(prepared: Prepared, timeout: Duration, events: &Events) -> bool {
-    let mut deploy = Deploy {
-        prepared,
-        events,
-        clock: Clock::start(),
-        timeout,
-        watch: None,
-        memory: Memory::default(),
-        autoscalers: BTreeMap::new(),
+/// How a deploy is to be run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How long all phases may take.
+    pub timeout: Duration,
+    /// Who deploys.
+    pub author: Author,
+    /// The git commit that is deployed, where it is known.
+    pub commit: Option<String>,
+    /// What is done.
+    pub action: Action,
+    /// Whether a failure is rolled back.
+    pub rolls_back: bool,
+    /// Whether objects are deleted that an earlier release had and this one has not.
+    pub prunes: bool,
+    /// What was there before a release that was broken off and is resumed by this one.
+    pub carried: Vec<Before>,
+    /// Told when somebody wants it to end.
+    pub stop: Stop,
+}
+
+impl Options {
+    /// A deploy that is rolled back when it fails, and prunes nothing.
+    pub fn new(timeout: Duration, author: Author) -> Self {
+        Self {
+            timeout,
+            author,
+            commit: None,
+            action: Action::Deploy,
+            rolls_back: true,
+            prunes: false,
+            carried: Vec::new(),
+            stop: Stop::default(),
+        }
+    }
+}
+
+/// How a deploy ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// All phases are done.
+    Done,
+    /// It failed, and everything is as it was before; or was to be left as it is.
+    Failed,
+    /// It failed, and not everything could be rolled back.
+    Incomplete,
+    /// It was told to stop, and everything is as it was before.
+    Interrupted,
+}
+
+/// Deploys what was prepared. An unchanged deploy takes no lock, leaves no record and writes nothing.
+///
+/// # Errors
+/// Why nothing was touched.
+pub async fn deploy(prepared: Prepared, options: &Options, events: &Events) -> Result<Ending, Refused> {
+    let clock = prepared.request.clock.from_now();
+    let survey = survey(&prepared).await?;
+    tidy::tell(&prepared, options.prunes, events);
+    if !survey.is_change() && !(options.prunes && tidy::has_left_over(&prepared)) {
+        let run = Phases::new(&prepared, &survey, None, options, clock, events).run().await;
+        let message = match (&run.failed, run.interrupted) {
+            (None, _) => "nothing changed".to_owned(),
+            (Some(what), _) => format!("{what}; this deploy changed nothing"),
+        };
+        let ending = match (&run.failed, run.interrupted) {
+            (None, _) => Ending::Done,
+            (_, true) => Ending::Interrupted,
+            (_, false) => Ending::Failed,
+        };
+        finish(
+            &prepared,
+            ending,
+            events,
+            Finished { message, seconds: clock.elapsed().as_secs_f64(), phases: run.summaries, ..Finished::default() },
+        );
+        return Ok(ending);
+    }
+    let mut prepared = prepared;
+    if prepared.namespace_is_ours && !prepared.namespace_exists {
+        ensure_namespace(&prepared.cluster, &prepared).await?;
+    }
+    let values = prepared.request.environment.values.lock.clone();
+    let lock = lock::take(&prepared.cluster, &prepared.lock, &options.author, &values, clock, events).await?;
+    prepared.cluster = prepared.cluster.with_permit(lock.permit());
+    let record = match Record::begin(&prepared.cluster, &prepared, &survey, options, &clock).await {
+        Ok(record) => record,
+        Err(fault) => {
+            lock.release().await;
+            return Err(Refused::because(format!("the record of this release cannot be written: {fault}")));
+        }
     };
-    deploy.run().await
+    for journal in resumed(&prepared) {
+        let message = Some(format!("release {} goes on from it", record.release()));
+        let ended = Journal { state: State::Kept, message, ..journal.clone() };
+        persist(async || prepared.cluster.write_journal(&ended).await).await?;
+    }
+    let transaction = Transaction { prepared: &prepared, survey: &survey, options, clock, events };
+    Ok(transaction.run(record, lock).await)
 }
 
-struct Deploy<'a> {
-    prepared: Prepared,
-    events: &'a Events,
+/// The lock and the record live in the namespace, so it comes before everything (RULES.md T0).
+async fn ensure_namespace(cluster: &Cluster, prepared: &Prepared) -> Result<(), Refused> {
+    for object in prepared.objects(Phase::Config).into_iter().filter(|object| !object.namespaced()) {
+        persist(async || cluster.apply(object, false).await).await?;
+        return Ok(());
+    }
+    // The phases that run do not hold it.
+    Err(Refused::because(format!("namespace {} does not exist; deploy phase 1 first", cluster.namespace())))
+}
+
+struct Transaction<'a> {
+    prepared: &'a Prepared,
+    survey: &'a Survey,
+    options: &'a Options,
     clock: Clock,
-    timeout: Duration,
-    watch: Option<Watch>,
-    memory: Memory,
-    /// The autoscalers as they were applied.
-    autoscalers: BTreeMap<String, serde_json::Value>,
+    events: &'a Events,
 }
 
-/// How a phase ended, with what people need to know.
-struct Ended {
-    outcome: Outcome,
-    reason: Option<String>,
-    done: Vec<Done>,
-}
-
-impl Ended {
-    fn failed(outcome: Outcome, reason: String, done: Vec<Done>) -> Self {
-        Self { outcome, reason: Some(reason), done }
-    }
-}
-
-impl Deploy<'_> {
-    async fn run(&mut self) -> bool {
-        let mut summaries = Vec::new();
-        let mut failed: Option<String> = None;
-        let phases: Vec<Phase> =
-            Phase::ALL.into_iter().filter(|phase| self.prepared.request.selection.includes(*phase)).collect();
-        for phase in phases {
-            let began = self.clock.elapsed();
-            let ended = match (&failed, self.prepared.skipped.get(&phase).cloned()) {
-                (Some(_), _) => Ended { outcome: Outcome::NotReached, reason: None, done: Vec::new() },
-                (None, Some(reason)) => Ended { outcome: Outcome::Skipped, reason: Some(reason), done: Vec::new() },
-                (None, None) => self.phase(phase, began).await,
-            };
-            if matches!(ended.outcome, Outcome::Failed | Outcome::TimedOut) {
-                failed = Some(format!(
-                    "phase {} {} {}",
-                    phase.number(),
-                    phase.title(),
-                    if ended.outcome == Outcome::TimedOut { "timed out" } else { "failed" }
-                ));
-            }
-            let summary = summary(phase, &ended, self.clock.elapsed() - began);
-            if ended.outcome != Outcome::NotReached {
-                self.events.emit(Event::PhaseFinished(summary.clone()));
-            }
-            summaries.push(summary);
+impl Transaction<'_> {
+    async fn run(self, mut record: Record, lock: Lock) -> Ending {
+        let release = record.release();
+        let permit = lock.permit().clone();
+        let phases = Phases::new(self.prepared, self.survey, Some(&mut record), self.options, self.clock, self.events);
+        let run = tokio::select! {
+            biased;
+            reason = permit.lost() => return self.abandon(release, &reason),
+            run = phases.run() => run,
+        };
+        if let Err(fault) = permit.check() {
+            return self.abandon(release, &fault.to_string());
         }
-        self.warn_about_autoscalers();
-        self.finish(failed, summaries)
-    }
-
-    async fn phase(&mut self, phase: Phase, began: Duration) -> Ended {
-        let ours = self.prepared.namespace_is_ours;
-        let objects: Vec<Object> = self
-            .prepared
-            .request
-            .plan
-            .phase(phase)
-            .iter()
-            .filter(|object| object.namespaced() || ours)
-            .cloned()
-            .collect();
-        let deadline = (began + phase.timeout()).min(self.timeout);
-        self.events.emit(Event::PhaseStarted {
-            phase,
-            objects: objects.len(),
-            timeout_seconds: deadline.saturating_sub(began).as_secs(),
-        });
-        let (first, after): (Vec<&Object>, Vec<&Object>) = objects.iter().partition(|object| object.after.is_none());
-        let mut done = Vec::new();
-        for stage in [first, after] {
-            if stage.is_empty() {
-                continue;
-            }
-            match self.stage(phase, &stage, deadline, &mut done).await {
-                Ok(()) => {}
-                Err((outcome, reason)) => return Ended::failed(outcome, reason, done),
-            }
+        let (ending, state, message, restored) = match run.failed.clone() {
+            None => (Ending::Done, State::Succeeded, self.deployed(), Vec::new()),
+            Some(what) => tokio::select! {
+                biased;
+                reason = permit.lost() => return self.abandon(release, &reason),
+                back = self.back(&record, &run, what) => back,
+            },
+        };
+        if let Err(fault) = record.end(state, &run.summaries, &message, &self.clock).await {
+            let words = "the next deploy takes it for one that was broken off";
+            self.events.notice(None, format!("the end of release {release} could not be recorded ({fault}): {words}"));
         }
-        Ended { outcome: Outcome::Done, reason: None, done }
-    }
-
-    /// Applies some objects of a phase and waits for them.
-    async fn stage(
-        &mut self,
-        phase: Phase,
-        objects: &[&Object],
-        deadline: Duration,
-        done: &mut Vec<Done>,
-    ) -> Result<(), (Outcome, String)> {
-        let until = self.clock.at(deadline);
-        let out_of_time = |what: &str| (Outcome::TimedOut, format!("time ran out while {what}"));
-        let cleared = tokio::time::timeout_at(until, self.clear_failed_jobs(phase, objects)).await;
-        cleared.map_err(|_| out_of_time("a failed Job was being deleted"))??;
-        let apply = apply_all(&self.prepared.cluster, &self.prepared.live, phase, objects, self.events);
-        let applied =
-            tokio::time::timeout_at(until, apply).await.map_err(|_| out_of_time("objects were being applied"))?;
-        let applied = applied.map_err(|failures| {
-            let reason =
-                failures.iter().map(|one| format!("{}: {}", one.object, one.message)).collect::<Vec<_>>().join("; ");
-            failures.into_iter().for_each(|one| self.events.emit(Event::Diagnosis(Box::new(one))));
-            (Outcome::Failed, reason)
-        })?;
-        for one in &applied {
-            if one.value["kind"] == "HorizontalPodAutoscaler" {
-                let name = one.value["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-                self.autoscalers.insert(name, one.value.clone());
-            }
+        if ending == Ending::Done {
+            tidy::tidy(self.prepared, record.journal(), self.options.prunes, self.events).await;
         }
-        let targets: Vec<Target> = applied.iter().filter_map(|one| one.target.clone()).collect();
-        let answered = seen::world(applied.iter().map(|one| &one.value));
-        done.extend(applied);
-        if !all_ready(&targets, &answered) {
-            self.wait_for(phase, &targets, deadline).await?;
-        }
-        Ok(())
+        lock.release().await;
+        self.finish(ending, release, Finished { message, phases: run.summaries, restored, ..Finished::default() })
     }
 
-    async fn wait_for(
-        &mut self,
-        phase: Phase,
-        targets: &[Target],
-        deadline: Duration,
-    ) -> Result<(), (Outcome, String)> {
-        let (clock, events) = (self.clock, self.events);
-        self.start_watch();
-        let Some(watch) = &self.watch else { return Ok(()) };
-        match wait(phase, targets, watch, &mut self.memory, clock, deadline, events).await {
-            Waited::Ready => Ok(()),
-            Waited::Failed(failures) => {
-                let reason =
-                    failures.iter().map(|(target, failure)| format!("{target}: {failure}")).collect::<Vec<_>>();
-                for (target, failure) in &failures {
-                    self.diagnose(phase, target, Some(failure), None).await;
-                }
-                Err((Outcome::Failed, reason.join("; ")))
-            }
-            Waited::TimedOut(unready) => {
-                let reason =
-                    unready.iter().map(|(target, progress)| format!("{target}: {}", progress.why)).collect::<Vec<_>>();
-                for (target, progress) in &unready {
-                    self.diagnose(phase, target, None, Some(&progress.why)).await;
-                }
-                Err((Outcome::TimedOut, reason.join("; ")))
-            }
-        }
+    fn finish(&self, ending: Ending, release: u64, finished: Finished) -> Ending {
+        let seconds = self.clock.elapsed().as_secs_f64();
+        finish(self.prepared, ending, self.events, Finished { seconds, release: Some(release), ..finished });
+        ending
     }
 
-    fn start_watch(&mut self) {
-        let cluster = &self.prepared.cluster;
-        self.watch.get_or_insert_with(|| Watch::start(cluster.client(), cluster.namespace()));
-    }
-
-    /// A Job that failed under the same hash is shown, deleted and created again (RULES.md T14).
-    async fn clear_failed_jobs(&mut self, phase: Phase, objects: &[&Object]) -> Result<(), (Outcome, String)> {
-        for object in objects.iter().filter(|object| object.id.kind == "Job") {
-            let Some(job) = self.prepared.live.get(&object.id).cloned() else { continue };
-            let Some(target) = seen::target(object, &job) else { continue };
-            let world = seen::world([&job]);
-            let Readiness::Failed(failure) = assess(&target, &world, &mut Memory::default(), Duration::ZERO) else {
-                continue;
-            };
-            self.start_watch();
-            while !self.watch.as_ref().is_none_or(Watch::is_complete) {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-            self.diagnose(phase, &target, Some(&failure), None).await;
-            self.events
-                .notice(Some(phase), format!("{} failed in an earlier deploy; it is deleted and run again", object.id));
-            let deleted = self.prepared.cluster.delete(&object.id, &target.write.uid).await;
-            deleted.map_err(|fault| {
-                (Outcome::Failed, format!("{}: the failed one cannot be deleted: {fault}", object.id))
-            })?;
-            self.prepared.live.remove(&object.id);
-        }
-        Ok(())
-    }
-
-    async fn diagnose(&self, phase: Phase, target: &Target, failure: Option<&Failure>, why: Option<&str>) {
-        let world = self.watch.as_ref().map_or_else(World::default, Watch::world);
-        let evidence = evidence(&self.prepared.cluster, target, &world, failure).await;
-        self.events.emit(Event::Diagnosis(Box::new(Diagnosis {
-            phase,
-            object: target.to_string(),
-            reason: failure.map_or_else(|| "TimedOut".to_owned(), |failure| failure.reason.to_string()),
-            message: failure.map_or_else(|| why.unwrap_or_default().to_owned(), |failure| failure.message.clone()),
-            pod: evidence.pod,
-            container: evidence.container,
-            image: evidence.image,
-            events: evidence.events,
-            log: evidence.log,
-        })));
-    }
-
-    fn warn_about_autoscalers(&self) {
-        for (name, autoscaler) in &self.autoscalers {
-            let created = autoscaler["metadata"]["creationTimestamp"].as_str().and_then(|time| time.parse().ok());
-            let age = created.map_or(Duration::ZERO, |created| self.clock.age(created));
-            if let Some(warning) = hpa_warning(autoscaler, age) {
-                self.events.notice(Some(Phase::Availability), format!("HorizontalPodAutoscaler {name}: {warning}"));
-            }
-        }
-    }
-
-    fn finish(&self, failed: Option<String>, phases: Vec<PhaseSummary>) -> bool {
-        let succeeded = failed.is_none();
-        let nothing = phases.iter().all(|phase| phase.created == 0 && phase.changed == 0);
+    fn deployed(&self) -> String {
         let namespace = self.prepared.cluster.namespace();
-        let message = match &failed {
-            Some(what) => format!("{what}; what was applied before stays in namespace {namespace}"),
-            None if nothing => "nothing changed".to_owned(),
-            None => format!("deployed to namespace {namespace}"),
-        };
-        let next_steps = match &failed {
-            None => Vec::new(),
-            Some(_) => vec![
-                format!("look: kubectl -n {namespace} get pods"),
-                "mend what the diagnosis names, then run the same deploy again: what is done already is left alone"
-                    .to_owned(),
-            ],
-        };
-        self.events.emit(Event::DeployFinished {
-            succeeded,
-            message,
-            seconds: self.clock.elapsed().as_secs_f64(),
-            phases,
-            api_requests: self.prepared.request.connection.requests(),
-            next_steps,
-        });
-        succeeded
+        match self.options.action {
+            Action::Rollback { to } => format!("namespace {namespace} is back at release {to}"),
+            Action::Deploy | Action::Reset => format!("deployed to namespace {namespace}"),
+        }
+    }
+
+    /// What a failure comes to.
+    async fn back(&self, record: &Record, run: &Run, what: String) -> (Ending, State, String, Vec<Restored>) {
+        let namespace = self.prepared.cluster.namespace();
+        let ended = if run.interrupted { Ending::Interrupted } else { Ending::Failed };
+        if !self.options.rolls_back {
+            let message = format!("{what}; as asked (--no-rollback), it stays as it is in namespace {namespace}");
+            return (ended, State::Kept, message, Vec::new());
+        }
+        let snapshot = record.snapshot();
+        let mut table = roll_back(&self.prepared.cluster, snapshot, run.phase, self.clock, self.events).await;
+        table.extend(self.untouched(&table));
+        if snapshot.is_first {
+            let message = format!(
+                "{what}; it was the first install, so there is nothing to go back to: what was applied stays in \
+                 namespace {namespace}"
+            );
+            return (ended, State::Kept, message, table);
+        }
+        if !is_complete(&table) {
+            let message = format!("{what}; not everything could be rolled back");
+            return (Ending::Incomplete, State::Incomplete, message, table);
+        }
+        (ended, State::RolledBack, format!("{what}; rolled back: {}", counts(&table)), table)
+    }
+
+    /// The Deployments that the release did not touch (RULES.md T10).
+    fn untouched(&self, table: &[Restored]) -> Vec<Restored> {
+        let objects = self.prepared.request.plan.objects().map(|(_, object)| object);
+        let names = objects.filter(|object| object.id.kind == "Deployment").map(|object| object.id.to_string());
+        let untouched = names.filter(|name| !table.iter().any(|restored| restored.object == *name));
+        let outcome = RestoreOutcome::Unchanged;
+        untouched.map(|object| Restored { object, outcome, reason: None, was_unhealthy: false }).collect()
+    }
+
+    /// The lock is another's: nothing more is written, not even a rollback.
+    fn abandon(&self, release: u64, reason: &str) -> Ending {
+        let message = format!(
+            "the lock is lost ({reason}): nothing more is written; release {release} is unfinished, and the next deploy \
+             rolls it back first"
+        );
+        self.finish(Ending::Incomplete, release, Finished { message, ..Finished::default() })
     }
 }
 
-/// Whether the answers of the applies alone show that everything is ready: an unchanged deploy needs no
-/// watch.
-fn all_ready(targets: &[Target], answered: &World) -> bool {
-    let mut memory = Memory::default();
-    targets.iter().all(|target| assess(target, answered, &mut memory, Duration::ZERO) == Readiness::Ready)
+/// "3 as before, 1 deleted".
+fn counts(table: &[Restored]) -> String {
+    let of = |outcome| table.iter().filter(|restored| restored.outcome == outcome).count();
+    let restored = of(RestoreOutcome::RolledBack);
+    let deleted = of(RestoreOutcome::Deleted);
+    let parts = [(restored, "as before"), (deleted, "new and deleted")];
+    let told: Vec<String> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, words)| format!("{count} {words}")).collect();
+    if told.is_empty() { "nothing had changed yet".to_owned() } else { told.join(", ") }
 }
 
-fn summary(phase: Phase, ended: &Ended, took: Duration) -> PhaseSummary {
-    let count = |change| ended.done.iter().filter(|one| one.change == change).count();
-    PhaseSummary {
-        phase,
-        outcome: ended.outcome,
-        reason: ended.reason.clone(),
-        seconds: took.as_secs_f64(),
-        created: count(Change::Created),
-        changed: count(Change::Changed),
-        unchanged: count(Change::Unchanged),
+/// Tells the end.
+fn finish(prepared: &Prepared, ending: Ending, events: &Events, finished: Finished) {
+    events.emit(Event::DeployFinished(Box::new(Finished {
+        succeeded: ending == Ending::Done,
+        api_requests: prepared.request.connection.requests(),
+        next_steps: next_steps(prepared, ending),
+        ..finished
+    })));
+}
+
+fn next_steps(prepared: &Prepared, ending: Ending) -> Vec<String> {
+    let namespace = prepared.cluster.namespace();
+    let look = format!("look: kubectl -n {namespace} get pods");
+    match ending {
+        Ending::Done => Vec::new(),
+        Ending::Interrupted => vec!["run the same deploy again when you are ready".to_owned()],
+        Ending::Failed => vec![
+            look,
+            "mend what the diagnosis names, then run the same deploy again: what is done already is left alone"
+                .to_owned(),
+        ],
+        Ending::Incomplete => vec![
+            look,
+            "mend what the table names, then run a deploy: it rolls this release back first (or goes on from what is \
+             there, with --resume)"
+                .to_owned(),
+        ],
     }
 }

@@ -76,21 +76,24 @@ pub enum Event {
     Diagnosis(Box<Diagnosis>),
     /// A phase is over.
     PhaseFinished(PhaseSummary),
-    /// The deploy is over.
-    DeployFinished {
-        /// Whether it succeeded.
-        succeeded: bool,
-        /// One sentence for people.
-        message: String,
-        /// Seconds since the start.
-        seconds: f64,
-        /// Every phase.
-        phases: Vec<PhaseSummary>,
-        /// Requests made to the API server.
-        api_requests: u64,
-        /// What to do next, when it failed.
-        next_steps: Vec<String>,
+    /// A release is rolled back: everything it touched is to be as it was before.
+    RollbackStarted {
+        /// How many objects it touched.
+        objects: usize,
+        /// How long the Deployments may take to be ready again, in seconds.
+        timeout_seconds: u64,
     },
+    /// What a rollback made of one object.
+    Restored(Restored),
+    /// A rollback is over.
+    RollbackFinished {
+        /// Everything is as it was, less what stays by rule.
+        complete: bool,
+        /// Seconds it took.
+        seconds: f64,
+    },
+    /// The deploy is over.
+    DeployFinished(Box<Finished>),
 }
 
 /// Where a deploy goes, and what it will do.
@@ -115,6 +118,28 @@ pub struct Started {
     pub rehearsal: bool,
 }
 
+/// How a deploy ended.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finished {
+    /// Whether it succeeded.
+    pub succeeded: bool,
+    /// One sentence for people.
+    pub message: String,
+    /// Seconds since the start.
+    pub seconds: f64,
+    /// Every phase.
+    pub phases: Vec<PhaseSummary>,
+    /// The release's number; None where nothing was recorded, for nothing was to be changed.
+    pub release: Option<u64>,
+    /// What a rollback made of every object that the release touched, and of every Deployment.
+    pub restored: Vec<Restored>,
+    /// Requests made to the API server.
+    pub api_requests: u64,
+    /// What to do next, when it failed.
+    pub next_steps: Vec<String>,
+}
+
 /// What an apply did to an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -125,6 +150,17 @@ pub enum Change {
     Changed,
     /// It was as it should be.
     Unchanged,
+}
+
+impl Change {
+    /// In one word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+        }
+    }
 }
 
 /// What holds a phase up.
@@ -168,6 +204,38 @@ impl Diagnosis {
     }
 }
 
+/// What a rollback made of one object.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Restored {
+    /// Kind and name.
+    pub object: String,
+    /// What became of it.
+    pub outcome: RestoreOutcome,
+    /// Why it failed.
+    pub reason: Option<String>,
+    /// It was not ready before the release either.
+    pub was_unhealthy: bool,
+}
+
+/// What a rollback makes of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RestoreOutcome {
+    /// It is as it was before.
+    RolledBack,
+    /// The release had made it, and it is gone.
+    Deleted,
+    /// The release had not changed it yet.
+    Unchanged,
+    /// It stays as the release left it: data, databases' schemas, and what those start with.
+    Stays,
+    /// There is nothing to go back to.
+    FirstInstall,
+    /// It could not be restored.
+    Failed,
+}
+
 /// How a phase went.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -200,8 +268,34 @@ pub enum Outcome {
     Failed,
     /// Its time ran out.
     TimedOut,
+    /// It was told to stop.
+    Interrupted,
     /// An earlier phase failed.
     NotReached,
+}
+
+impl Outcome {
+    /// In one word or two.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+            Self::TimedOut => "timed out",
+            Self::Interrupted => "interrupted",
+            Self::NotReached => "not reached",
+        }
+    }
+
+    /// How it failed, if it did.
+    pub fn failure(self) -> Option<&'static str> {
+        match self {
+            Self::Failed => Some("failed"),
+            Self::TimedOut => Some("timed out"),
+            Self::Interrupted => Some("was interrupted"),
+            Self::Done | Self::Skipped | Self::NotReached => None,
+        }
+    }
 }
 
 /// Where events go.

@@ -32,7 +32,7 @@ pub async fn check(prepared: &Prepared) -> Result<(), Refused> {
             ));
         }
     }
-    if reasons.is_empty() { Ok(()) } else { Err(Refused(reasons)) }
+    if reasons.is_empty() { Ok(()) } else { Err(Refused::Because(reasons)) }
 }
 
 /// <https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions>

@@ -3,26 +3,41 @@
 //! It decides, and knows neither HTTP nor terminals.
 
 mod apply;
+mod begin;
 mod deploy;
 mod events;
 mod generate;
 mod left_out;
+mod lock;
 mod observer;
+mod persist;
+mod phases;
 mod preconditions;
 mod preview;
+mod record;
+mod recover;
 mod refused;
 mod rights;
+mod rollback;
 mod secrets;
 mod seen;
 mod selection;
+mod stop;
+mod survey;
+mod tidy;
 mod wait;
 
-pub use deploy::deploy;
-pub use events::{Blocker, Change, Diagnosis, Event, Events, Outcome, PhaseSummary, Started};
+pub use begin::begin;
+pub use deploy::{Ending, Options, deploy};
+pub use events::{
+    Blocker, Change, Diagnosis, Event, Events, Finished, Outcome, PhaseSummary, RestoreOutcome, Restored, Started,
+};
 pub use preconditions::{Prepared, Request, check_context, prepare};
 pub use preview::preview;
+pub use recover::recover;
 pub use refused::Refused;
 pub use selection::Selection;
+pub use stop::Stop;
 
 #[cfg(test)]
 mod tests;

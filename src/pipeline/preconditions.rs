@@ -6,11 +6,12 @@ use glob_match::glob_match;
 use serde_json::Value;
 
 use super::secrets::{self, Resolved};
-use super::{Refused, Selection, left_out, rights};
-use crate::cluster::{self, Access, Cluster, Connection, ContextChoice, Live, call, denied, serve};
+use super::{Refused, Selection, left_out, lock, rights};
+use crate::cluster::{self, Access, Clock, Cluster, Connection, ContextChoice, Live, call, denied, journals, serve};
 use crate::environment::Environment;
 use crate::readiness::blocked;
-use crate::render::{MANAGED_BY, ObjectId, Phase, Plan, stamp};
+use crate::release::Journal;
+use crate::render::{MANAGED_BY, Object, ObjectId, Phase, Plan, stamp};
 
 /// What is to be deployed, and where.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct Request {
     pub supplied: BTreeMap<String, String>,
     /// The phases that run.
     pub selection: Selection,
+    /// The wall clock, as it was taken once for all that this process does.
+    pub clock: Clock,
 }
 
 /// A deploy that may begin.
@@ -45,10 +48,38 @@ pub struct Prepared {
     pub namespace_exists: bool,
     /// Whether the Namespace object is ours to apply.
     pub namespace_is_ours: bool,
+    /// The lock, as it was before anything else was looked at.
+    pub lock: lock::Seen,
+    /// The releases so far, the oldest first.
+    pub journals: Vec<Journal>,
     /// Every secret value, to be masked in all output.
     pub secrets: Vec<String>,
     /// Things to tell before the start.
     pub notices: Vec<String>,
+}
+
+impl Prepared {
+    /// The phases that were asked for.
+    pub fn phases_asked_for(&self) -> impl Iterator<Item = Phase> + use<> {
+        let selection = self.request.selection;
+        Phase::ALL.into_iter().filter(move |phase| selection.includes(*phase))
+    }
+
+    /// The phases that run: those asked for that are not skipped.
+    pub fn phases(&self) -> impl Iterator<Item = Phase> {
+        self.phases_asked_for().filter(|phase| !self.skipped.contains_key(phase))
+    }
+
+    /// The objects of a phase that are ours to apply.
+    pub fn objects(&self, phase: Phase) -> Vec<&Object> {
+        let objects = self.request.plan.phase(phase).iter();
+        objects.filter(|object| object.namespaced() || self.namespace_is_ours).collect()
+    }
+
+    /// Whether a release was broken off, and is to be rolled back or resumed.
+    pub fn is_unfinished(&self) -> bool {
+        self.journals.iter().any(Journal::is_unfinished)
+    }
 }
 
 /// Refuses a context that the environment does not name.
@@ -102,6 +133,7 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
     let mut skipped = unserved(&request.plan, &cluster, request.selection)?;
 
     let home = namespace_state(&cluster).await?;
+    let seen = lock::look(&cluster).await?;
     check_rights(&request, &cluster, &mut skipped).await?;
 
     let mut ids: Vec<ObjectId> = request.plan.objects().map(|(_, object)| object.id.clone()).collect();
@@ -110,6 +142,7 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
     if let Some(object) = home.object.filter(|_| home.is_ours) {
         live.insert("Namespace", &namespace, object);
     }
+    lock::check_free(&seen, &live, &request.clock)?;
     check_objects(&request, &live, &skipped)?;
 
     let Resolved { values, notices: about_secrets } = secrets::resolve(&mut request.plan, &live, &request.supplied)?;
@@ -119,11 +152,13 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
     let prepared = Prepared {
         request,
         cluster,
-        live,
         server_version: version.git_version,
         skipped,
         namespace_exists: home.exists,
         namespace_is_ours: home.is_ours,
+        lock: seen,
+        journals: journals(&live),
+        live,
         secrets,
         notices,
     };
@@ -152,7 +187,7 @@ fn unserved(plan: &Plan, cluster: &Cluster, selection: Selection) -> Result<BTre
             missing.push(format!("{}: {what}, which {} needs", object.source, object.id));
         }
     }
-    if missing.is_empty() { Ok(skipped) } else { Err(Refused(missing)) }
+    if missing.is_empty() { Ok(skipped) } else { Err(Refused::Because(missing)) }
 }
 
 /// The namespace that is deployed to. A tenant's exists already; one that somebody else made is used as it is.
@@ -214,7 +249,7 @@ async fn check_rights(
             ));
         }
     }
-    if reasons.is_empty() { Ok(()) } else { Err(Refused(reasons.into_iter().collect())) }
+    if reasons.is_empty() { Ok(()) } else { Err(Refused::Because(reasons.into_iter().collect())) }
 }
 
 /// Objects of our names that are not ours, and objects in a state that no apply can roll out.
@@ -234,10 +269,10 @@ fn check_objects(request: &Request, live: &Live, skipped: &BTreeMap<Phase, Strin
             reasons.push(format!("{}: {reason}", object.id));
         }
     }
-    if reasons.is_empty() { Ok(()) } else { Err(Refused(reasons)) }
+    if reasons.is_empty() { Ok(()) } else { Err(Refused::Because(reasons)) }
 }
 
-fn is_ours(live: &Value) -> bool {
+pub(super) fn is_ours(live: &Value) -> bool {
     live.pointer("/metadata/labels/app.kubernetes.io~1managed-by").and_then(Value::as_str) == Some(MANAGED_BY)
 }
 

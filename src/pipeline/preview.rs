@@ -1,18 +1,14 @@
 //! What a deploy would change (`--dry-run`).
 
-use futures::StreamExt;
-
-use super::{Change, Diagnosis, Event, Events, Outcome, PhaseSummary, Prepared, preconditions};
-use crate::cluster::Clock;
-use crate::render::{Object, Phase};
-
-const CONCURRENCY: usize = 8;
+use super::survey::of_phase;
+use super::{Change, Diagnosis, Event, Events, Finished, Outcome, PhaseSummary, Prepared};
+use crate::render::Phase;
 
 /// Asks the server, object by object, what applying it would change; nothing is written. Without a
 /// namespace there is nothing to ask: then everything would be created, and the manifests' own checks
 /// are all there is.
 pub async fn preview(prepared: &Prepared, events: &Events) -> bool {
-    let clock = Clock::start();
+    let clock = prepared.request.clock.from_now();
     if !prepared.namespace_exists {
         events.notice(
             None,
@@ -23,7 +19,7 @@ pub async fn preview(prepared: &Prepared, events: &Events) -> bool {
         );
     }
     let mut summaries = Vec::new();
-    for phase in Phase::ALL.into_iter().filter(|phase| prepared.request.selection.includes(*phase)) {
+    for phase in prepared.phases_asked_for() {
         let began = clock.elapsed();
         let mut summary = one_phase(prepared, phase, events).await;
         summary.seconds = (clock.elapsed() - began).as_secs_f64();
@@ -32,7 +28,7 @@ pub async fn preview(prepared: &Prepared, events: &Events) -> bool {
     }
     let succeeded = summaries.iter().all(|phase| phase.outcome != Outcome::Failed);
     let changes: usize = summaries.iter().map(|phase| phase.created + phase.changed).sum();
-    events.emit(Event::DeployFinished {
+    events.emit(Event::DeployFinished(Box::new(Finished {
         succeeded,
         message: match (succeeded, changes) {
             (false, _) => "dry run: the server would refuse some objects; nothing was written".to_owned(),
@@ -42,8 +38,8 @@ pub async fn preview(prepared: &Prepared, events: &Events) -> bool {
         seconds: clock.elapsed().as_secs_f64(),
         phases: summaries,
         api_requests: prepared.request.connection.requests(),
-        next_steps: Vec::new(),
-    });
+        ..Finished::default()
+    })));
     succeeded
 }
 
@@ -62,20 +58,9 @@ async fn one_phase(prepared: &Prepared, phase: Phase, events: &Events) -> PhaseS
         summary.reason = Some(reason.clone());
         return summary;
     }
-    let objects: Vec<&Object> = prepared
-        .request
-        .plan
-        .phase(phase)
-        .iter()
-        .filter(|object| object.namespaced() || prepared.namespace_is_ours)
-        .collect();
-    events.emit(Event::PhaseStarted { phase, objects: objects.len(), timeout_seconds: phase.timeout().as_secs() });
-    let answers: Vec<_> = futures::stream::iter(objects)
-        .map(|object| async move { (object, one_object(prepared, object).await) })
-        .buffered(CONCURRENCY)
-        .collect()
-        .await;
-    for (object, answer) in answers {
+    let objects = prepared.objects(phase).len();
+    events.emit(Event::PhaseStarted { phase, objects, timeout_seconds: phase.timeout().as_secs() });
+    for (object, answer) in of_phase(prepared, phase).await {
         match answer {
             Ok(change) => {
                 match change {
@@ -95,20 +80,4 @@ async fn one_phase(prepared: &Prepared, phase: Phase, events: &Events) -> PhaseS
         }
     }
     summary
-}
-
-async fn one_object(prepared: &Prepared, object: &Object) -> Result<Change, crate::cluster::Fault> {
-    if !prepared.namespace_exists {
-        return Ok(Change::Created);
-    }
-    let Some(live) = prepared.live.get(&object.id) else {
-        prepared.cluster.apply(object, true).await?;
-        return Ok(Change::Created);
-    };
-    if object.id.kind == "Job" {
-        return Ok(Change::Unchanged);
-    }
-    let missing = object.initial.iter().any(|field| live.pointer(&field.pointer).is_none());
-    let differs = preconditions::would_differ(&prepared.cluster, object, Some(live)).await?;
-    Ok(if missing || differs { Change::Changed } else { Change::Unchanged })
 }

@@ -2,20 +2,29 @@
 
 use std::fmt;
 
-/// Why nothing was touched: every reason that was found.
+/// Why nothing was touched.
 #[derive(Debug)]
-pub struct Refused(pub Vec<String>);
+pub enum Refused {
+    /// Every reason that was found.
+    Because(Vec<String>),
+    /// Another deploy holds the lock.
+    Locked(String),
+}
 
 impl Refused {
     /// One reason.
     pub fn because(reason: impl Into<String>) -> Self {
-        Self(vec![reason.into()])
+        Self::Because(vec![reason.into()])
     }
 }
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0.as_slice() {
+        let reasons = match self {
+            Self::Locked(reason) => return f.write_str(reason),
+            Self::Because(reasons) => reasons.as_slice(),
+        };
+        match reasons {
             [one] => f.write_str(one),
             many => {
                 write!(f, "{} reasons not to deploy:", many.len())?;

@@ -24,7 +24,8 @@ fn for_object(object: &Object, served: &Served, namespace: &str) -> Vec<Access> 
     if object.id.kind != "Secret" {
         verbs.push("list");
     }
-    if object.id.kind == "Job" {
+    // A rollback deletes what the release made; records of old releases go.
+    if !matches!(object.id.kind.as_str(), "StatefulSet" | "PersistentVolumeClaim") {
         verbs.push("delete");
     }
     verbs

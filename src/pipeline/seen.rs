@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::preconditions::identity;
 use crate::cluster::{FIELD_MANAGER, last_change};
 use crate::readiness::{Kind, Target, World, Write};
-use crate::render::Object;
+use crate::render::{Object, ObjectId};
 
 /// A [`World`] of these objects and no others.
 pub fn world<'a>(objects: impl IntoIterator<Item = &'a Value>) -> World {
@@ -34,14 +34,14 @@ fn insert<T: DeserializeOwned>(into: &mut std::collections::BTreeMap<String, Arc
 
 /// What has to become ready of an object that is there already; None for what is ready once applied.
 pub fn target(object: &Object, live: &Value) -> Option<Target> {
-    written(object, live, false)
+    written(&object.id, live, false)
 }
 
 /// What has to become ready of an object that was written; `changed` says whether the write changed it.
-pub fn written(object: &Object, after: &Value, changed: bool) -> Option<Target> {
-    let kind = Kind::of(&object.id.api_version, &object.id.kind)?;
+pub fn written(id: &ObjectId, after: &Value, changed: bool) -> Option<Target> {
+    let kind = Kind::of(&id.api_version, &id.kind)?;
     let (uid, generation) = identity(after);
     let created = || after["metadata"]["creationTimestamp"].as_str()?.parse().ok();
     let at = last_change(after, FIELD_MANAGER).or_else(created);
-    Some(Target { kind, name: object.id.name.clone(), write: Write { uid, generation, changed, at } })
+    Some(Target { kind, name: id.name.clone(), write: Write { uid, generation, changed, at } })
 }

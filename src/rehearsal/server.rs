@@ -91,6 +91,12 @@ impl Server {
                 return Err(Status::bad_request("metadata.managedFields must be nil".to_owned()));
             }
             metadata.remove("resourceVersion");
+            let asked = metadata.remove("uid");
+            if let (Some(asked), Some(live)) = (asked, &live)
+                && live["metadata"]["uid"] != asked
+            {
+                return Err(Status::conflict(key.kind, &key.name));
+            }
         }
         let shape = shape(key.kind)?;
         let write = Write { schema: Schema::v1_20(), shape: &shape, manager: request.manager, time: request.time };

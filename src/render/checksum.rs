@@ -73,8 +73,17 @@ fn keyed(key: &str, read: &Map<String, Value>) -> String {
     mac.finalize().into_bytes().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The data behind a template's references, by "Kind/name/key".
-fn what_is_read(template: &Value, known: &BTreeMap<(&'static str, String), Map<String, Value>>) -> Map<String, Value> {
+/// What a pod of this template starts with: its ConfigMaps, Secrets and account, by kind and name.
+pub fn read_by(template: &Value) -> BTreeSet<(String, String)> {
+    let mut read: BTreeSet<(String, String)> =
+        references(template).into_iter().map(|reference| (reference.kind.to_owned(), reference.name)).collect();
+    if let Some(account) = template["spec"]["serviceAccountName"].as_str() {
+        read.insert(("ServiceAccount".to_owned(), account.to_owned()));
+    }
+    read
+}
+
+fn references(template: &Value) -> BTreeSet<Reference> {
     let mut references = BTreeSet::new();
     let spec = &template["spec"];
     for containers in ["initContainers", "containers"] {
@@ -106,8 +115,13 @@ fn what_is_read(template: &Value, known: &BTreeMap<(&'static str, String), Map<S
             }
         }
     }
+    references
+}
+
+/// The data behind a template's references, by "Kind/name/key".
+fn what_is_read(template: &Value, known: &BTreeMap<(&'static str, String), Map<String, Value>>) -> Map<String, Value> {
     let mut read = Map::new();
-    for reference in references {
+    for reference in references(template) {
         let Some(data) = known.get(&(reference.kind, reference.name.clone())) else { continue };
         let path = format!("{}/{}", reference.kind, reference.name);
         match reference.key {

@@ -4,10 +4,11 @@
 //! (<https://www.rfc-editor.org/rfc/rfc6901>) separated by commas.
 
 use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// A field that is written only while no field manager owns it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InitialField {
     /// Its JSON pointer.
     pub pointer: String,

@@ -19,7 +19,7 @@ mod templates;
 mod yaml;
 
 pub use canonical::canonical;
-pub use checksum::{CHECKSUM_KEY, CHECKSUM_SECRET, stamp};
+pub use checksum::{CHECKSUM_KEY, CHECKSUM_SECRET, read_by, stamp};
 pub use initial::InitialField;
 pub use object::{MANAGED_BY, Object, ObjectId};
 pub use phase::Phase;

@@ -20,6 +20,8 @@ const MOST_SHOWN: usize = 8;
 #[derive(Default)]
 pub struct Board {
     phases: BTreeMap<Phase, State>,
+    /// The rollback, once one has begun; it is the last row.
+    rollback: Option<Running>,
     dry_run: bool,
 }
 
@@ -87,13 +89,27 @@ impl Board {
                 running.until = now + Duration::from_secs(*left_seconds);
                 running.worst = worst.as_ref().map(|worst| worst.object.clone());
             }),
-            Event::Notice { .. } | Event::Diagnosis(_) | Event::DeployFinished { .. } => {}
+            Event::RollbackStarted { objects, timeout_seconds } => {
+                let until = now + Duration::from_secs(*timeout_seconds);
+                let running =
+                    Running { since: now, until, objects: *objects, applied: 0, waiting: Vec::new(), worst: None };
+                self.rollback = Some(running);
+            }
+            Event::Restored(_) => {
+                if let Some(rollback) = &mut self.rollback {
+                    rollback.applied = (rollback.applied + 1).min(rollback.objects);
+                }
+            }
+            Event::RollbackFinished { .. } => self.rollback = None,
+            Event::Notice { .. } | Event::Diagnosis(_) | Event::DeployFinished(_) => {}
         }
     }
 
     fn running(&mut self, phase: Phase, change: impl FnOnce(&mut Running)) {
-        if let Some(State::Running(running)) = self.phases.get_mut(&phase) {
-            change(running);
+        match (&mut self.rollback, self.phases.get_mut(&phase)) {
+            (Some(rollback), _) => change(rollback),
+            (None, Some(State::Running(running))) => change(running),
+            _ => {}
         }
     }
 
@@ -107,6 +123,10 @@ impl Board {
                 lines.extend(running.waits(room));
             }
         }
+        if let Some(rollback) = &self.rollback {
+            lines.push(rollback.row("Rollback", now));
+            lines.extend(rollback.waits(room));
+        }
         let fit = |line: String| truncate_str(line.trim_end(), columns.saturating_sub(1), "…").into_owned();
         lines.into_iter().map(fit).collect()
     }
@@ -115,24 +135,19 @@ impl Board {
         let title = format!("{} {:<18}", phase.number(), phase.title());
         match state {
             State::Pending => style(format!("· {title}")).dim().to_string(),
-            State::Running(running) => {
-                let elapsed = now.saturating_sub(running.since);
-                let turn = FRAMES[(now.as_millis() / 200) as usize % FRAMES.len()];
-                let time = text::whole(elapsed.as_secs());
-                format!("{} {} {time:>6}  {}", style(turn).cyan(), style(title).bold(), running.status(now))
-            }
+            State::Running(running) => running.row(&title, now),
             State::Finished(summary) => {
                 let (mark, is_timed) = match summary.outcome {
                     Outcome::Done => (style("✔").green(), true),
-                    Outcome::Failed | Outcome::TimedOut => (style("✘").red(), true),
+                    Outcome::Failed | Outcome::TimedOut | Outcome::Interrupted => (style("✘").red(), true),
                     Outcome::Skipped => (style("-").yellow(), false),
                     Outcome::NotReached => (style("·").dim(), false),
                 };
                 let time = if is_timed { text::measured(summary.seconds) } else { String::new() };
                 let status = match (summary.outcome, &summary.reason) {
                     (Outcome::Done, _) => text::counts(std::slice::from_ref(summary), self.dry_run),
-                    (outcome, Some(reason)) => format!("{}: {}", text::outcome(outcome), text::on_one_line(reason)),
-                    (outcome, None) => text::outcome(outcome).to_owned(),
+                    (outcome, Some(reason)) => format!("{}: {}", outcome.word(), text::on_one_line(reason)),
+                    (outcome, None) => outcome.word().to_owned(),
                 };
                 format!("{mark} {title} {time:>6}  {status}")
             }
@@ -141,6 +156,12 @@ impl Board {
 }
 
 impl Running {
+    fn row(&self, title: &str, now: Duration) -> String {
+        let turn = FRAMES[(now.as_millis() / 200) as usize % FRAMES.len()];
+        let time = text::whole(now.saturating_sub(self.since).as_secs());
+        format!("{} {} {time:>6}  {}", style(turn).cyan(), style(format!("{title:<20}")).bold(), self.status(now))
+    }
+
     fn forget(&mut self, object: &str) {
         self.waiting.retain(|wait| wait.object != object);
     }

@@ -61,11 +61,21 @@ impl<W: Write + Send> Plain<W> {
             }
             Event::Diagnosis(diagnosis) => (Some(diagnosis.phase), text::diagnosis(diagnosis)),
             Event::PhaseFinished(summary) => (Some(summary.phase), vec![text::phase_finished(summary, self.dry_run)]),
-            Event::DeployFinished { succeeded: _, message, seconds, phases, api_requests, next_steps } => {
-                let mut lines = text::table(phases);
-                lines.push(message.clone());
-                lines.push(text::sum(phases, *seconds, *api_requests, self.dry_run));
-                lines.extend(text::next_steps(next_steps));
+            Event::RollbackStarted { objects, timeout_seconds } => {
+                self.said.clear();
+                let (objects, timeout) = (text::objects(*objects), text::whole(*timeout_seconds));
+                (None, vec![format!("rolling back: {objects}, at most {timeout}")])
+            }
+            Event::Restored(restored) => {
+                (None, vec![format!("rollback: {}: {}", restored.object, text::restored(restored))])
+            }
+            Event::RollbackFinished { complete, seconds } => (None, vec![text::rollback_finished(*complete, *seconds)]),
+            Event::DeployFinished(finished) => {
+                let mut lines = text::table(&finished.phases);
+                lines.extend(text::restored_table(&finished.restored));
+                lines.push(finished.message.clone());
+                lines.push(text::sum(finished, self.dry_run));
+                lines.extend(text::next_steps(&finished.next_steps));
                 (None, lines)
             }
         }

@@ -1,6 +1,6 @@
 //! The door every event passes before it is shown.
 
-use crate::pipeline::{Blocker, Diagnosis, Event, PhaseSummary, Started};
+use crate::pipeline::{Blocker, Diagnosis, Event, Finished, PhaseSummary, Restored, Started};
 
 use super::Redactor;
 use super::text::printable;
@@ -46,13 +46,32 @@ fn strings(event: &mut Event) -> Vec<&mut String> {
             strings
         }
         Event::PhaseFinished(summary) => in_summary(summary).collect(),
-        Event::DeployFinished { succeeded: _, message, seconds: _, phases, api_requests: _, next_steps } => {
+        Event::RollbackStarted { objects: _, timeout_seconds: _ } => vec![],
+        Event::Restored(restored) => in_restored(restored).collect(),
+        Event::RollbackFinished { complete: _, seconds: _ } => vec![],
+        Event::DeployFinished(finished) => {
+            let Finished {
+                succeeded: _,
+                message,
+                seconds: _,
+                phases,
+                release: _,
+                restored,
+                api_requests: _,
+                next_steps,
+            } = &mut **finished;
             let mut strings = vec![message];
             strings.extend(phases.iter_mut().flat_map(in_summary));
+            strings.extend(restored.iter_mut().flat_map(in_restored));
             strings.extend(next_steps);
             strings
         }
     }
+}
+
+fn in_restored(restored: &mut Restored) -> impl Iterator<Item = &mut String> {
+    let Restored { object, outcome: _, reason, was_unhealthy: _ } = restored;
+    std::iter::once(object).chain(reason)
 }
 
 fn in_summary(summary: &mut PhaseSummary) -> impl Iterator<Item = &mut String> {

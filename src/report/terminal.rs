@@ -5,7 +5,7 @@ use std::time::Duration;
 use console::{style, truncate_str};
 use tokio::time::Instant;
 
-use crate::pipeline::{Event, Outcome, PhaseSummary};
+use crate::pipeline::{Event, Finished, Outcome, PhaseSummary};
 
 use super::board::Board;
 use super::screen::Screen;
@@ -40,7 +40,7 @@ impl Terminal {
 impl Reporter for Terminal {
     fn event(&mut self, event: &Event) {
         self.board.event(event, self.now());
-        if matches!(event, Event::DeployFinished { .. }) {
+        if matches!(event, Event::DeployFinished(_)) {
             self.close();
         }
         let (_, columns) = self.screen.size();
@@ -80,14 +80,21 @@ pub fn lasting(event: &Event, dry_run: bool, columns: usize) -> Vec<String> {
             lines[0] = style(&lines[0]).red().bold().to_string();
             lines
         }
-        Event::DeployFinished { succeeded, message, seconds, phases, api_requests, next_steps } => {
+        Event::RollbackFinished { complete, seconds } => {
+            let line = style(text::rollback_finished(*complete, *seconds));
+            vec![if *complete { line.yellow() } else { line.red() }.to_string()]
+        }
+        Event::DeployFinished(finished) => {
+            let Finished { succeeded, message, phases, restored, next_steps, .. } = &**finished;
+            let fit = |row: &String| truncate_str(row, columns, "…").into_owned();
             let mut lines = vec![String::new()];
-            lines.extend(text::table(phases).iter().map(|row| truncate_str(row, columns, "…").into_owned()));
+            lines.extend(text::table(phases).iter().map(fit));
             lines.extend(reasons(phases, dry_run));
+            lines.extend(text::restored_table(restored));
             lines.push(String::new());
             let message = style(message).bold();
             lines.push(if *succeeded { message.green() } else { message.red() }.to_string());
-            lines.push(text::sum(phases, *seconds, *api_requests, dry_run));
+            lines.push(text::sum(finished, dry_run));
             lines.extend(text::next_steps(next_steps));
             lines
         }
@@ -96,6 +103,8 @@ pub fn lasting(event: &Event, dry_run: bool, columns: usize) -> Vec<String> {
         | Event::Waiting { .. }
         | Event::Ready { .. }
         | Event::Heartbeat { .. }
+        | Event::RollbackStarted { .. }
+        | Event::Restored(_)
         | Event::PhaseFinished(_) => Vec::new(),
     }
 }

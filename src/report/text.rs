@@ -1,6 +1,6 @@
 //! Words and lines that the terminal and the plain log share: functions from data to text.
 
-use crate::pipeline::{Change, Diagnosis, Outcome, PhaseSummary, Started};
+use crate::pipeline::{Change, Diagnosis, Finished, Outcome, PhaseSummary, RestoreOutcome, Restored, Started};
 use crate::render::Phase;
 
 /// The text without terminal control sequences and control characters; newlines stay.
@@ -40,25 +40,12 @@ pub fn objects(count: usize) -> String {
     format!("{count} object{}", if count == 1 { "" } else { "s" })
 }
 
-/// How an outcome is called.
-pub fn outcome(outcome: Outcome) -> &'static str {
-    match outcome {
-        Outcome::Done => "done",
-        Outcome::Skipped => "skipped",
-        Outcome::Failed => "failed",
-        Outcome::TimedOut => "timed out",
-        Outcome::NotReached => "not reached",
-    }
-}
-
 /// What an apply did to an object, or in a dry run would do.
 pub fn change(change: Change, dry_run: bool) -> &'static str {
     match (change, dry_run) {
-        (Change::Created, false) => "created",
         (Change::Created, true) => "would create",
-        (Change::Changed, false) => "changed",
         (Change::Changed, true) => "would change",
-        (Change::Unchanged, _) => "unchanged",
+        (change, _) => change.word(),
     }
 }
 
@@ -83,14 +70,16 @@ pub fn waiting(object: &str, why: &str, done: u32, total: u32) -> String {
 
 /// "done in 0.4s: 3 created, 1 unchanged"; "failed after 12.3s: Deployment saleor-api: ErrImagePull".
 pub fn phase_finished(summary: &PhaseSummary, dry_run: bool) -> String {
-    let word = outcome(summary.outcome);
+    let word = summary.outcome.word();
     let head = match summary.outcome {
         Outcome::Done => {
             let counts = counts(std::slice::from_ref(summary), dry_run);
             return format!("{word} in {}: {counts}", measured(summary.seconds));
         }
         Outcome::Skipped | Outcome::NotReached => word.to_owned(),
-        Outcome::Failed | Outcome::TimedOut => format!("{word} after {}", measured(summary.seconds)),
+        Outcome::Failed | Outcome::TimedOut | Outcome::Interrupted => {
+            format!("{word} after {}", measured(summary.seconds))
+        }
     };
     match &summary.reason {
         Some(reason) => format!("{head}: {}", on_one_line(reason)),
@@ -152,7 +141,7 @@ pub fn table(phases: &[PhaseSummary]) -> Vec<String> {
         row([
             &summary.phase.number().to_string(),
             summary.phase.title(),
-            outcome(summary.outcome),
+            summary.outcome.word(),
             &cell(measured(summary.seconds)),
             &cell(summary.created.to_string()),
             &cell(summary.changed.to_string()),
@@ -162,10 +151,45 @@ pub fn table(phases: &[PhaseSummary]) -> Vec<String> {
     std::iter::once(heading).chain(rows).collect()
 }
 
-/// The sum of it: "58 unchanged; 1.3s, 76 API requests".
-pub fn sum(phases: &[PhaseSummary], seconds: f64, api_requests: u64, dry_run: bool) -> String {
-    let requests = if api_requests == 1 { "request" } else { "requests" };
-    format!("{}; {}, {api_requests} API {requests}", counts(phases, dry_run), measured(seconds))
+/// How a rollback left an object, for people.
+pub fn restored(restored: &Restored) -> String {
+    let word = match restored.outcome {
+        RestoreOutcome::RolledBack => "rolled back",
+        RestoreOutcome::Deleted => "deleted",
+        RestoreOutcome::Unchanged => "unchanged",
+        RestoreOutcome::Stays => "stays",
+        RestoreOutcome::FirstInstall => "first install",
+        RestoreOutcome::Failed => "FAILED",
+    };
+    let before = if restored.was_unhealthy { " (was not ready before either)" } else { "" };
+    match &restored.reason {
+        Some(reason) => format!("{word}{before}: {}", on_one_line(reason)),
+        None => format!("{word}{before}"),
+    }
+}
+
+/// What a rollback made of every object, under a heading; nothing where nothing was rolled back.
+pub fn restored_table(table: &[Restored]) -> Vec<String> {
+    if table.is_empty() {
+        return Vec::new();
+    }
+    let width = table.iter().map(|one| one.object.len()).max().unwrap_or(0);
+    let row = |one: &Restored| format!("  {:<width$}  {}", one.object, restored(one));
+    std::iter::once("after the rollback:".to_owned()).chain(table.iter().map(row)).collect()
+}
+
+/// "rolled back in 12.0s".
+pub fn rollback_finished(complete: bool, seconds: f64) -> String {
+    let word = if complete { "rolled back" } else { "the rollback is incomplete, after" };
+    format!("{word} {}{}", if complete { "in " } else { "" }, measured(seconds))
+}
+
+/// The sum of it: "58 unchanged; 1.3s, 76 API requests; release 7".
+pub fn sum(finished: &Finished, dry_run: bool) -> String {
+    let Finished { phases, seconds, api_requests, release, .. } = finished;
+    let requests = if *api_requests == 1 { "request" } else { "requests" };
+    let release = release.map_or_else(String::new, |release| format!("; release {release}"));
+    format!("{}; {}, {api_requests} API {requests}{release}", counts(phases, dry_run), measured(*seconds))
 }
 
 /// What to do next, under a heading; nothing when there is nothing.

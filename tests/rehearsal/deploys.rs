@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyboss::cluster::Watch;
-use keyboss::pipeline::{Event, Events, Outcome, deploy, preview};
+use keyboss::pipeline::{Ending, Event, Events, Outcome, deploy, preview};
 use keyboss::rehearsal::controllers::Controllers;
 use keyboss::rehearsal::kinds::Kind;
 use keyboss::render::Phase;
 
-use crate::stage::{create_namespace, deployed, face, message, prepared, prepared_with, told};
+use crate::stage::{create_namespace, deployed, face, message, options, prepared, prepared_with, told};
 
 #[tokio::test(start_paused = true)]
 async fn a_second_apply_of_every_manifest_changes_nothing() {
@@ -43,11 +43,12 @@ async fn a_cluster_whose_controllers_are_dead_is_told_after_five_minutes() {
     let prepared = prepared(&face, "local", "k3d-x").await;
     let began = tokio::time::Instant::now();
     let (events, receiver) = Events::channel();
-    assert!(!deploy(prepared, Duration::from_secs(900), &events).await);
+    assert_eq!(deploy(prepared, &options(), &events).await.unwrap(), Ending::Failed);
     let waited = began.elapsed().as_secs();
     assert!((300..310).contains(&waited), "{waited} s");
     let told = told(receiver);
-    let Some(Event::DeployFinished { phases, .. }) = told.last() else { panic!("{told:?}") };
+    let Some(Event::DeployFinished(finished)) = told.last() else { panic!("{told:?}") };
+    let phases = &finished.phases;
     let outcomes: Vec<Outcome> = phases.iter().map(|phase| phase.outcome).collect();
     assert_eq!(outcomes[..3], [Outcome::Done, Outcome::TimedOut, Outcome::NotReached]);
     let reason = phases[1].reason.as_deref().unwrap_or_default();

@@ -5,7 +5,7 @@ use std::thread;
 use std::time::Duration;
 
 use fastrand::Rng;
-use keyboss::pipeline::{Event, Events, Outcome, deploy, prepare};
+use keyboss::pipeline::{Ending, Event, Events, begin, deploy};
 use keyboss::rehearsal::ailments::{Ailment, Ailments};
 use keyboss::rehearsal::controllers::Controllers;
 use keyboss::rehearsal::face::Face;
@@ -15,7 +15,7 @@ use keyboss::render::Plan;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
 
-use crate::stage::{deployed, face, prepared, request, told};
+use crate::stage::{deployed, face, options, prepared, request, told};
 
 /// The longest that a deploy may take of the cluster's time: its own limit, and what it looks at before it begins.
 const LIMIT: Duration = Duration::from_secs(900 + 60);
@@ -55,9 +55,9 @@ async fn survives(troubles: &[Trouble]) {
         }
     }
     let controllers = Controllers::with(&face, ailments);
-    let first = timeout(LIMIT, first(&face, troubles));
+    let begun = timeout(LIMIT, first(&face, troubles));
     let succeeded = tokio::select! {
-        succeeded = first => succeeded.unwrap_or_else(|_| panic!("{troubles:?}: a deploy that does not end")),
+        succeeded = begun => succeeded.unwrap_or_else(|_| panic!("{troubles:?}: a deploy that does not end")),
         () = sent(&face, kill) => false,
     };
     if succeeded {
@@ -67,27 +67,34 @@ async fn survives(troubles: &[Trouble]) {
     drop(controllers);
     face.faults().clear();
     let _controllers = Controllers::start(&face);
-    deployed(prepared(&face, "local", "k3d-x").await).await;
+    // The lock of one that was killed has expired.
+    sleep(Duration::from_secs(61)).await;
+    assert!(first(&face, &[]).await, "{troubles:?}");
     assert_eq!(unfinished(&face, &request(&face, "local", "k3d-x", &[]).plan), [""; 0], "{troubles:?}, mended");
 }
 
 /// Whether it succeeded; if it did not, it says why.
 async fn first(face: &Face, troubles: &[Trouble]) -> bool {
-    let prepared = match prepare(request(face, "local", "k3d-x", &[])).await {
-        Ok(prepared) => prepared,
+    let (events, receiver) = Events::channel();
+    let (mut options, mask) = (options(), |_: &str| {});
+    let prepared = begin(request(face, "local", "k3d-x", &[]), &mut options, false, &mask, &events).await;
+    let ending = match prepared {
+        Ok(prepared) => deploy(prepared, &options, &events).await,
+        Err(refused) => Err(refused),
+    };
+    let ending = match ending {
+        Ok(ending) => ending,
         Err(refused) => {
             assert!(!refused.to_string().is_empty(), "{troubles:?}");
             return false;
         }
     };
-    let (events, receiver) = Events::channel();
-    let succeeded = deploy(prepared, Duration::from_secs(900), &events).await;
     let told = told(receiver);
-    let Some(Event::DeployFinished { phases, .. }) = told.last() else { panic!("{troubles:?}: {told:?}") };
-    let failed = phases.iter().find(|phase| matches!(phase.outcome, Outcome::Failed | Outcome::TimedOut));
-    assert_eq!(failed.is_none(), succeeded, "{troubles:?}");
+    let Some(Event::DeployFinished(finished)) = told.last() else { panic!("{troubles:?}: {told:?}") };
+    let failed = finished.phases.iter().find(|phase| phase.outcome.failure().is_some());
+    assert_eq!(failed.is_none(), ending == Ending::Done, "{troubles:?}");
     assert!(failed.is_none_or(|phase| phase.reason.is_some()), "{troubles:?}: {failed:?}");
-    succeeded
+    ending == Ending::Done
 }
 
 async fn sent(face: &Face, requests: u64) {

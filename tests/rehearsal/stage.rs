@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use keyboss::cluster::ContextChoice;
 use keyboss::environment::{Environment, Project};
-use keyboss::pipeline::{Event, Events, Outcome, Prepared, Request, Selection, deploy, prepare};
+use keyboss::pipeline::{Ending, Event, Events, Options, Outcome, Prepared, Request, Selection, deploy, prepare};
 use keyboss::rehearsal::face::Face;
+use keyboss::release::Author;
 use keyboss::render::{Plan, plan};
 use kube::api::{Api, PostParams};
 
@@ -46,7 +47,12 @@ pub fn request(face: &Face, environment: &str, context: &str, sets: &[&str]) -> 
     let connection = face.connection(&namespace).unwrap();
     let context = ContextChoice::named(context, &namespace);
     let supplied = BTreeMap::from([("RSA_PRIVATE_KEY".to_owned(), "no key".to_owned())]);
-    Request { environment, plan, context, connection, supplied, selection: Selection::All }
+    Request { environment, plan, context, connection, supplied, selection: Selection::All, clock: face.clock() }
+}
+
+/// How it is run.
+pub fn options() -> Options {
+    Options::new(Duration::from_secs(900), Author { user: "somebody".to_owned(), host: "here".to_owned(), job: None })
 }
 
 pub async fn create_namespace(face: &Face, name: &str) {
@@ -62,7 +68,7 @@ pub fn told(mut receiver: tokio::sync::mpsc::UnboundedReceiver<Event>) -> Vec<Ev
 
 pub fn message(events: &[Event]) -> String {
     match events.last() {
-        Some(Event::DeployFinished { message, .. }) => message.clone(),
+        Some(Event::DeployFinished(finished)) => finished.message.clone(),
         other => panic!("not finished: {other:?}"),
     }
 }
@@ -71,11 +77,11 @@ pub fn message(events: &[Event]) -> String {
 pub async fn deployed(prepared: Prepared) -> (Vec<Outcome>, String) {
     let (events, receiver) = Events::channel();
     let began = tokio::time::Instant::now();
-    let succeeded = deploy(prepared, Duration::from_secs(900), &events).await;
+    let ending = deploy(prepared, &options(), &events).await.unwrap();
     let waited = began.elapsed();
     let told = told(receiver);
-    let Some(Event::DeployFinished { phases, message, .. }) = told.last() else { panic!("{told:?}") };
-    assert!(succeeded, "{message} {phases:?}");
+    let Some(Event::DeployFinished(finished)) = told.last() else { panic!("{told:?}") };
+    assert_eq!(ending, Ending::Done, "{finished:?}");
     assert!(waited < Duration::from_secs(180), "{waited:?}");
-    (phases.iter().map(|phase| phase.outcome).collect(), message.clone())
+    (finished.phases.iter().map(|phase| phase.outcome).collect(), finished.message.clone())
 }

@@ -1,6 +1,6 @@
 //! The JSON lines, and that their description is complete and true.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -36,7 +36,9 @@ fn fields(value: &Value, path: &str, found: &mut Vec<String>) {
 fn fields_of(line: &Value) -> Vec<String> {
     let mut found = Vec::new();
     fields(line, "", &mut found);
-    found.dedup();
+    // Those of a list are the same for each of its items.
+    let mut seen = BTreeSet::new();
+    found.retain(|field| seen.insert(field.clone()));
     found
 }
 

@@ -1,6 +1,8 @@
 //! Recorded deploys.
 
-use crate::pipeline::{Blocker, Change, Diagnosis, Event, Outcome, PhaseSummary, Started};
+use crate::pipeline::{
+    Blocker, Change, Diagnosis, Event, Finished, Outcome, PhaseSummary, RestoreOutcome, Restored, Started,
+};
 use crate::render::Phase;
 
 pub fn started(phases: &[Phase], dry_run: bool) -> Event {
@@ -52,7 +54,38 @@ pub fn finished(succeeded: bool, message: &str, seconds: f64, phases: Vec<PhaseS
         true => vec![],
         false => vec!["correct images.storefront.tag and deploy again".into()],
     };
-    Event::DeployFinished { succeeded, message: message.into(), seconds, phases, api_requests: 76, next_steps }
+    let message = message.into();
+    let finished =
+        Finished { succeeded, message, seconds, phases, api_requests: 76, next_steps, ..Finished::default() };
+    Event::DeployFinished(Box::new(finished))
+}
+
+pub fn restored(object: &str, outcome: RestoreOutcome, reason: Option<&str>) -> Restored {
+    Restored { object: object.into(), outcome, reason: reason.map(Into::into), was_unhealthy: false }
+}
+
+/// A rollback's table.
+pub fn restored_table() -> Vec<Restored> {
+    let unready = restored("Deployment saleor-dashboard", RestoreOutcome::RolledBack, None);
+    vec![
+        restored("ConfigMap keyboss-config", RestoreOutcome::RolledBack, None),
+        restored("Job migrate-1", RestoreOutcome::Stays, Some("the old code runs on the new schema")),
+        Restored { was_unhealthy: true, ..unready },
+        restored("Service saleor-api", RestoreOutcome::Failed, Some("somebody has replaced it meanwhile")),
+    ]
+}
+
+pub fn rolled_back() -> Event {
+    let (release, restored) = (Some(7), restored_table());
+    let (message, phases) = ("phase 4 failed; rolled back".into(), vec![failed()]);
+    Event::DeployFinished(Box::new(Finished {
+        message,
+        phases,
+        release,
+        restored,
+        seconds: 42.0,
+        ..Finished::default()
+    }))
 }
 
 pub fn diagnosis() -> Event {
@@ -92,7 +125,10 @@ pub fn every() -> Vec<Event> {
         heartbeat(stateful, Some(("StatefulSet redis", "0 of 2 replicas ready"))),
         diagnosis(),
         Event::PhaseFinished(failed()),
-        finished(false, "phase 4 failed", 42.0, vec![failed()]),
+        Event::RollbackStarted { objects: 4, timeout_seconds: 300 },
+        Event::Restored(restored_table().remove(0)),
+        Event::RollbackFinished { complete: false, seconds: 12.0 },
+        rolled_back(),
     ];
     for event in &events {
         match event {
@@ -105,7 +141,10 @@ pub fn every() -> Vec<Event> {
             | Event::Heartbeat { .. }
             | Event::Diagnosis(_)
             | Event::PhaseFinished(_)
-            | Event::DeployFinished { .. } => {}
+            | Event::RollbackStarted { .. }
+            | Event::Restored(_)
+            | Event::RollbackFinished { .. }
+            | Event::DeployFinished(_) => {}
         }
     }
     events

@@ -1,0 +1,38 @@
+//! Signals: the first one ends a deploy in order, the second one at once (RULES.md T13).
+
+use std::io;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+
+use super::common::INTERRUPTED;
+use crate::pipeline::{Events, Stop};
+
+/// Listens for SIGINT, SIGTERM and SIGHUP until the answer is dropped.
+///
+/// # Errors
+/// When the operating system lets nobody listen.
+pub fn listen(stop: Stop, events: &Events) -> io::Result<JoinSet<()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let events = events.clone();
+    let mut listening = JoinSet::new();
+    listening.spawn(async move {
+        loop {
+            let name = tokio::select! {
+                _ = interrupt.recv() => "SIGINT",
+                _ = terminate.recv() => "SIGTERM",
+                _ = hangup.recv() => "SIGHUP",
+            };
+            if stop.is_told() {
+                std::process::exit(INTERRUPTED.into());
+            }
+            let words = "nothing more is applied, and what was is rolled back; a second signal ends at once, and leaves \
+                         that to the next run";
+            events.notice(None, format!("{name}: {words}"));
+            stop.tell();
+        }
+    });
+    Ok(listening)
+}

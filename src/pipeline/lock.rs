@@ -1,0 +1,119 @@
+//! One deploy at a time (RULES.md T1).
+
+use std::time::Duration;
+
+use super::{Events, Refused};
+use crate::cluster::{Access, Clock, Cluster, LOCK_NAME, Live, Lock, LockKind, LockState, LockTimes, denied};
+use crate::environment;
+use crate::release::Author;
+
+/// The verbs that a lock in a Lease needs.
+const VERBS: [&str; 3] = ["get", "create", "update"];
+
+/// The lock as it was before anything else was looked at. While it stays so, no other deploy has run.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// Where it is kept.
+    pub kind: LockKind,
+    /// What it is; None where there never was one.
+    pub state: Option<LockState>,
+}
+
+/// Looks at the lock.
+///
+/// # Errors
+/// When it cannot be read.
+pub async fn look(cluster: &Cluster) -> Result<Seen, Refused> {
+    let asked = VERBS.map(|verb| Access {
+        verb: verb.to_owned(),
+        group: "coordination.k8s.io".to_owned(),
+        resource: "leases".to_owned(),
+        namespace: cluster.namespace().to_owned(),
+    });
+    let may_lease = denied(cluster.client(), asked.into()).await?.is_empty();
+    let kind = if may_lease { LockKind::Lease } else { LockKind::ConfigMap };
+    Ok(Seen { kind, state: cluster.lock_state(kind).await? })
+}
+
+/// Refuses to begin while another deploy holds the lock. One that holds a ConfigMap, for it may not use Leases, is
+/// seen by one that may.
+///
+/// # Errors
+/// Names the holder.
+pub fn check_free(seen: &Seen, live: &Live, clock: &Clock) -> Result<(), Refused> {
+    let map = live.named("ConfigMap", LOCK_NAME).filter(|_| seen.kind == LockKind::Lease);
+    let other = map.map(|map| LockState::of_config_map(map));
+    let held = seen.state.iter().chain(&other).find(|state| state.is_held() && !state.is_expired(clock));
+    held.map_or(Ok(()), |state| Err(Refused::Locked(words(state, clock))))
+}
+
+/// Takes the lock. One whose time has run out is watched first: its holder's clock may be another.
+///
+/// # Errors
+/// When somebody else holds it, or it cannot be written.
+pub async fn take(
+    cluster: &Cluster,
+    seen: &Seen,
+    author: &Author,
+    values: &environment::Lock,
+    clock: Clock,
+    events: &Events,
+) -> Result<Lock, Refused> {
+    let times = times(values);
+    if let Some(state) = seen.state.as_ref().filter(|state| state.is_held()) {
+        let watched = times.renew + times.renew / 3;
+        events.notice(
+            None,
+            format!(
+                "the lock of {} was not renewed for {} s: it is watched for {} s, and taken over if nobody renews it",
+                state.holder,
+                state.age(&clock).as_secs(),
+                watched.as_secs()
+            ),
+        );
+        tokio::time::sleep(watched).await;
+        let now = cluster.lock_state(seen.kind).await?;
+        if !now.as_ref().is_some_and(|now| now.is_same(state)) {
+            return Err(Refused::Locked(now.map_or_else(meanwhile, |now| words(&now, &clock))));
+        }
+        events.notice(None, format!("the lock is taken over from {}", state.holder));
+    }
+    match cluster.take_lock(seen.kind, seen.state.as_ref(), &holder(author), times, clock).await {
+        Ok(lock) => Ok(lock),
+        Err(fault) if fault.is_conflict() => {
+            let now = cluster.lock_state(seen.kind).await?.filter(LockState::is_held);
+            Err(Refused::Locked(now.map_or_else(meanwhile, |now| words(&now, &clock))))
+        }
+        Err(fault) => Err(Refused::because(format!("the lock cannot be taken: {fault}"))),
+    }
+}
+
+fn times(values: &environment::Lock) -> LockTimes {
+    LockTimes {
+        duration: Duration::from_secs(values.duration_seconds),
+        renew: Duration::from_secs(values.renew_seconds),
+    }
+}
+
+/// Who holds the lock, for people; another one for each run.
+fn holder(author: &Author) -> String {
+    let run: String = std::iter::repeat_with(fastrand::alphanumeric).take(6).collect();
+    let Author { user, host, job } = author;
+    let job = job.as_ref().map_or_else(String::new, |job| format!(", {job}"));
+    format!("{user}@{host} (process {}, run {run}{job})", std::process::id())
+}
+
+fn words(state: &LockState, clock: &Clock) -> String {
+    let (age, left) = (state.age(clock), state.duration.saturating_sub(state.age(clock)));
+    format!(
+        "another deploy holds the lock: {}, renewed {} s ago; wait until it is over (it expires in {} s unless it is \
+         renewed), or break it with `keyboss unlock` if you know that it is dead",
+        state.holder,
+        age.as_secs(),
+        left.as_secs()
+    )
+}
+
+fn meanwhile() -> String {
+    "another deploy ran in this very moment; run this one again".to_owned()
+}

@@ -1,0 +1,94 @@
+//! What is left over when a release has succeeded: objects that it no longer has, Jobs and records that are old.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::persist::persist;
+use super::preconditions::{identity, is_ours};
+use super::{Events, Prepared};
+use crate::cluster::LOCK_NAME;
+use crate::cluster::is_record;
+use crate::release::{Journal, State, expendable, stays};
+use crate::render::ObjectId;
+
+/// A Job's release, and the one before it, keep their Jobs (RULES.md T14).
+const JOBS_OF: usize = 2;
+
+/// Says which objects an earlier release had and this one has not, unless they are about to go.
+pub fn tell(prepared: &Prepared, prunes: bool, events: &Events) {
+    let left: Vec<String> = left_over(prepared).into_iter().map(|(id, _)| id.to_string()).collect();
+    if !left.is_empty() && !prunes {
+        events.notice(
+            None,
+            format!("earlier releases had what this one has not; --prune deletes it: {}", left.join(", ")),
+        );
+    }
+}
+
+/// Whether there is anything to prune.
+pub fn has_left_over(prepared: &Prepared) -> bool {
+    !left_over(prepared).is_empty()
+}
+
+/// Deletes what is left over. A failure of it is told, and no failure of the release.
+pub async fn tidy(prepared: &Prepared, current: &Journal, prunes: bool, events: &Events) {
+    let mut going = old_jobs(prepared, current);
+    if prunes {
+        going.extend(left_over(prepared));
+    }
+    for (id, uid) in going {
+        match persist(async || prepared.cluster.forget(&id, &uid).await).await {
+            Ok(()) => events.notice(None, format!("{id} is deleted: no release needs it any more")),
+            Err(fault) => events.notice(None, format!("{id} is no longer needed, and could not be deleted: {fault}")),
+        }
+    }
+    let mut journals = prepared.journals.clone();
+    journals.push(current.clone());
+    for release in expendable(&journals) {
+        if let Err(fault) = persist(async || prepared.cluster.forget_record(release).await).await {
+            events.notice(None, format!("the record of release {release} could not be deleted: {fault}"));
+        }
+    }
+}
+
+/// Objects of earlier releases that this plan no longer has: they carry our label and a uid that was recorded, and are
+/// of a kind that may be pruned: never data, a namespace or a secret.
+fn left_over(prepared: &Prepared) -> Vec<(ObjectId, String)> {
+    let recorded: BTreeSet<&String> = prepared.journals.iter().flat_map(|journal| journal.objects.values()).collect();
+    let is_left = |object: &&Value| {
+        let (uid, _) = identity(object);
+        let kind = object["kind"].as_str().unwrap_or_default();
+        is_ours(object)
+            && recorded.contains(&uid)
+            && !stays(kind)
+            && !is_record(object)
+            && object["metadata"]["name"] != LOCK_NAME
+            && prepared.request.plan.get(&id(object)).is_none()
+    };
+    prepared.live.iter().filter(is_left).map(|object| (id(object), identity(object).0)).collect()
+}
+
+/// Jobs of ours that neither this release nor the one that succeeded before it made.
+fn old_jobs(prepared: &Prepared, current: &Journal) -> Vec<(ObjectId, String)> {
+    let succeeded = prepared.journals.iter().rev().filter(|journal| journal.state == State::Succeeded);
+    let kept: BTreeSet<&String> = std::iter::once(current)
+        .chain(succeeded.take(JOBS_OF - 1))
+        .flat_map(|journal| journal.objects.values())
+        .collect();
+    let recorded: BTreeSet<&String> = prepared.journals.iter().flat_map(|journal| journal.objects.values()).collect();
+    let jobs = prepared.live.of_kind("Job").filter(|job| is_ours(job));
+    let old = jobs
+        .map(|job| (id(job), identity(job).0))
+        .filter(|(id, uid)| recorded.contains(uid) && !kept.contains(uid) && prepared.request.plan.get(id).is_none());
+    old.collect()
+}
+
+fn id(object: &Value) -> ObjectId {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    ObjectId {
+        api_version: text(&object["apiVersion"]),
+        kind: text(&object["kind"]),
+        name: text(&object["metadata"]["name"]),
+    }
+}

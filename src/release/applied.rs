@@ -1,0 +1,58 @@
+//! What a field manager had applied to an object, read back from the server's own books
+//! (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#field-management>).
+//!
+//! It is the configuration that was rendered then, and nothing else: no default of the server, no field of an
+//! autoscaler or of a person. Applying it again by the same manager therefore changes nothing, and applying it after
+//! another release undoes that release (RULES.md T7).
+
+use serde_json::{Map, Value};
+
+/// The configuration that `manager` last applied to the object; None where it never did.
+pub fn applied_by(object: &Value, manager: &str) -> Option<Value> {
+    let entries = object.pointer("/metadata/managedFields")?.as_array()?;
+    let entry = entries.iter().find(|entry| entry["manager"] == manager && entry["operation"] == "Apply")?;
+    let mut applied = taken(object, &entry["fieldsV1"]);
+    if !applied.is_object() {
+        applied = Value::Object(Map::new());
+    }
+    for field in ["apiVersion", "kind"] {
+        applied[field] = object[field].clone();
+    }
+    applied["metadata"]["name"] = object["metadata"]["name"].clone();
+    if let Some(namespace) = object["metadata"].get("namespace") {
+        applied["metadata"]["namespace"] = namespace.clone();
+    }
+    Some(applied)
+}
+
+/// The part of a value that a set of fields names. An empty set is a leaf: the value as a whole.
+fn taken(value: &Value, fields: &Value) -> Value {
+    let Some(members) = fields.as_object().filter(|members| !members.is_empty()) else { return value.clone() };
+    match value {
+        Value::Object(map) => {
+            let inner = members.iter().filter_map(|(member, fields)| {
+                let key = member.strip_prefix("f:")?;
+                Some((key.to_owned(), taken(map.get(key)?, fields)))
+            });
+            Value::Object(inner.collect())
+        }
+        Value::Array(items) => {
+            let of = |item: &Value| members.iter().find(|(member, _)| is_named(item, member));
+            Value::Array(items.iter().filter_map(|item| Some(taken(item, of(item)?.1))).collect())
+        }
+        scalar => scalar.clone(),
+    }
+}
+
+/// Whether an item of a list is the one that a member of a set names: `k:{"name":"a"}` by its keys, `v:"a"` by its
+/// value.
+fn is_named(item: &Value, member: &str) -> bool {
+    if let Some(keys) = member.strip_prefix("k:") {
+        let keys: Map<String, Value> = serde_json::from_str(keys).unwrap_or_default();
+        return !keys.is_empty() && keys.iter().all(|(key, value)| item.get(key) == Some(value));
+    }
+    member
+        .strip_prefix("v:")
+        .and_then(|value| serde_json::from_str::<Value>(value).ok())
+        .is_some_and(|value| value == *item)
+}

@@ -1,0 +1,136 @@
+//! What a deploy set out to do, and how it went: the part of a release's record that is written as it goes on.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::render::{ObjectId, Phase};
+
+/// The journal of one release. It holds no secret.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Journal {
+    /// The release's number, from 1.
+    pub release: u64,
+    /// What was done.
+    pub action: Action,
+    /// How far it is.
+    pub state: State,
+    /// When it began.
+    pub started: Timestamp,
+    /// When it was over.
+    pub finished: Option<Timestamp>,
+    /// Who did it.
+    pub author: Author,
+    /// The environment's name.
+    pub environment: String,
+    /// The version of keyboss.
+    pub keyboss: String,
+    /// The git commit that was deployed, where it is known.
+    pub commit: Option<String>,
+    /// The images, by their names in the environment.
+    pub images: BTreeMap<String, String>,
+    /// A digest of the objects that a rollback to this release applies: equal ones are the same release to people.
+    pub content: String,
+    /// Every phase, once it is over.
+    pub phases: Vec<PhaseEntry>,
+    /// The writes that were intended, told once per phase before the first of them (RULES.md T3).
+    pub intended: Vec<Intent>,
+    /// What the writes left behind, told once per phase after the last of them.
+    pub written: Vec<Written>,
+    /// The uids of all its objects, by kind and name.
+    pub objects: BTreeMap<String, String>,
+    /// What was said at the end.
+    pub message: Option<String>,
+}
+
+/// What a release was made by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "what")]
+pub enum Action {
+    /// `keyboss deploy`.
+    Deploy,
+    /// `keyboss rollback`, to an earlier release.
+    Rollback {
+        /// The release that was deployed first with this content.
+        to: u64,
+    },
+    /// `keyboss deploy --reset`, while it deletes.
+    Reset,
+}
+
+/// How far a release is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// Under way, or broken off: whoever did it says nothing more once its lock has expired.
+    Running,
+    /// It is what runs, or ran.
+    Succeeded,
+    /// It failed, and everything is as it was before.
+    RolledBack,
+    /// It failed, and could not be rolled back wholly.
+    Incomplete,
+    /// It failed, and stays as it is: a first install, or `--no-rollback`.
+    Kept,
+}
+
+/// Who deployed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Author {
+    /// The user's name on the machine.
+    pub user: String,
+    /// The machine.
+    pub host: String,
+    /// The address of the CI job, where there is one.
+    pub job: Option<String>,
+}
+
+/// How a phase went.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PhaseEntry {
+    /// Which.
+    pub phase: Phase,
+    /// How it ended, in one word.
+    pub outcome: String,
+    /// Seconds it took.
+    pub seconds: f64,
+}
+
+/// One write that is intended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Its phase.
+    pub phase: Phase,
+    /// Of which object.
+    pub id: ObjectId,
+    /// "created" or "changed".
+    pub change: String,
+}
+
+/// What a write left behind.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Which object.
+    pub id: ObjectId,
+    /// Its `metadata.uid`.
+    pub uid: String,
+    /// Its `metadata.generation`; 0 where it has none.
+    pub generation: i64,
+}
+
+impl Journal {
+    /// The release that was deployed first with this content.
+    pub fn origin(&self) -> u64 {
+        match self.action {
+            Action::Rollback { to } => to,
+            Action::Deploy | Action::Reset => self.release,
+        }
+    }
+
+    /// Whether it is for another run to finish: nobody said how it ended, or its rollback was not complete.
+    pub fn is_unfinished(&self) -> bool {
+        matches!(self.state, State::Running | State::Incomplete)
+    }
+}
