@@ -71,7 +71,7 @@ pub async fn deploy(prepared: Prepared, options: &Options, events: &Events) -> R
     let clock = prepared.request.clock.from_now();
     let survey = survey(&prepared).await?;
     tidy::tell(&prepared, options.prunes, events);
-    if !survey.is_change() && !(options.prunes && tidy::has_left_over(&prepared)) {
+    if !(survey.is_change() || options.prunes && tidy::has_left_over(&prepared)) {
         let run = Phases::new(&prepared, &survey, None, options, clock, events).run().await;
         let message = match (&run.failed, run.interrupted) {
             (None, _) => "nothing changed".to_owned(),
@@ -115,12 +115,13 @@ pub async fn deploy(prepared: Prepared, options: &Options, events: &Events) -> R
 
 /// The lock and the record live in the namespace, so it comes before everything (RULES.md T0).
 async fn ensure_namespace(cluster: &Cluster, prepared: &Prepared) -> Result<(), Refused> {
-    for object in prepared.objects(Phase::Config).into_iter().filter(|object| !object.namespaced()) {
-        persist(async || cluster.apply(object, false).await).await?;
-        return Ok(());
-    }
-    // The phases that run do not hold it.
-    Err(Refused::because(format!("namespace {} does not exist; deploy phase 1 first", cluster.namespace())))
+    let objects = prepared.objects(Phase::Config);
+    let Some(namespace) = objects.into_iter().find(|object| !object.namespaced()) else {
+        let name = cluster.namespace();
+        return Err(Refused::because(format!("namespace {name} does not exist, and no manifest of phase 1 makes it")));
+    };
+    persist(async || cluster.apply(namespace, false).await).await?;
+    Ok(())
 }
 
 struct Transaction<'a> {

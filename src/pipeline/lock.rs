@@ -42,7 +42,7 @@ pub async fn look(cluster: &Cluster) -> Result<Seen, Refused> {
 /// Names the holder.
 pub fn check_free(seen: &Seen, live: &Live, clock: &Clock) -> Result<(), Refused> {
     let map = live.named("ConfigMap", LOCK_NAME).filter(|_| seen.kind == LockKind::Lease);
-    let other = map.map(|map| LockState::of_config_map(map));
+    let other = map.map(LockState::of_config_map);
     let held = seen.state.iter().chain(&other).find(|state| state.is_held() && !state.is_expired(clock));
     held.map_or(Ok(()), |state| Err(Refused::Locked(words(state, clock))))
 }
