@@ -31,6 +31,8 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Do the same on a cluster simulated inside this process, with failures to order; no cluster is needed.
     Rehearse(RehearseArgs),
+    /// Go back to the last release that succeeded before the current one.
+    Rollback(RollbackArgs),
     /// Print the objects of a deploy as YAML, secrets masked; no cluster is needed.
     Render(RenderArgs),
 }
@@ -75,6 +77,77 @@ impl EnvironmentArgs {
             Which { .. } => "local",
         }
     }
+}
+
+/// Which environment; by default that of the last release in the current context.
+#[derive(Args, Debug)]
+pub struct AnyEnvironmentArgs {
+    #[command(flatten)]
+    which: AnyWhich,
+
+    /// Override one value (typed as YAML); may be repeated.
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
+
+    /// Use envs/ of this folder instead of the built-in ones.
+    #[arg(long, value_name = "DIR")]
+    pub project: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+#[group(multiple = false)]
+struct AnyWhich {
+    /// The environment envs/local.yaml.
+    #[arg(long)]
+    local: bool,
+
+    /// The environment envs/deti.yaml.
+    #[arg(long)]
+    deti: bool,
+
+    /// The environment envs/NAME.yaml.
+    #[arg(long, value_name = "NAME")]
+    env: Option<String>,
+}
+
+impl AnyEnvironmentArgs {
+    /// The environment's name, where one is given.
+    pub fn name(&self) -> Option<&str> {
+        match &self.which {
+            AnyWhich { env: Some(name), .. } => Some(name),
+            AnyWhich { deti: true, .. } => Some("deti"),
+            AnyWhich { local: true, .. } => Some("local"),
+            AnyWhich { .. } => None,
+        }
+    }
+}
+
+/// Arguments of `keyboss rollback`.
+#[derive(Args, Debug)]
+pub struct RollbackArgs {
+    /// Which environment.
+    #[command(flatten)]
+    pub environment: AnyEnvironmentArgs,
+
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+
+    /// The release to go back to.
+    #[arg(long, value_name = "RELEASE")]
+    pub to: Option<u64>,
+
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+
+    /// How long it may take (900, 900s, 15m, 1h).
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration)]
+    pub timeout: Duration,
+
+    /// What to print.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub output: Output,
 }
 
 /// Arguments of `keyboss deploy`.

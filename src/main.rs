@@ -29,6 +29,7 @@ async fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Deploy(arguments) => commands::deploy::run(arguments, redactor.clone()).await,
         Command::Rehearse(arguments) => commands::rehearse::run(arguments, redactor.clone()).await,
+        Command::Rollback(arguments) => commands::rollback::run(arguments, redactor.clone()).await,
         Command::Render(arguments) => commands::render::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
     outcome.unwrap_or_else(|error| {

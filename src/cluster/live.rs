@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, Secret};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use serde_json::Value;
 
 use super::{Cluster, Fault, call};
-use crate::render::ObjectId;
+use crate::render::{MANAGED_BY, ObjectId};
 
 /// Live objects, by kind and name.
 #[derive(Clone, Debug, Default)]
@@ -86,6 +86,25 @@ impl Cluster {
             Err(fault) if fault.is_not_found() => Ok(None),
             Err(fault) => Err(fault),
         }
+    }
+
+    /// The values of a Secret of ours; none where it is another's, or not there.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn secret_values(&self, name: &str) -> Result<Vec<String>, Fault> {
+        let api: Api<Secret> = Api::namespaced(self.client.clone(), &self.namespace);
+        let secret = match call(api.get(name)).await {
+            Ok(secret) => secret,
+            Err(fault) if fault.is_not_found() => return Ok(Vec::new()),
+            Err(fault) => return Err(fault),
+        };
+        let labels = secret.metadata.labels.unwrap_or_default();
+        if labels.get("app.kubernetes.io/managed-by").is_none_or(|by| by != MANAGED_BY) {
+            return Ok(Vec::new());
+        }
+        let values = secret.data.unwrap_or_default().into_values();
+        Ok(values.filter_map(|value| String::from_utf8(value.0).ok()).collect())
     }
 
     /// The objects of a kind. The server leaves kind and version out of a list's items, so they are put in here.

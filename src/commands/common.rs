@@ -1,5 +1,6 @@
 //! What several commands have in common.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Result;
@@ -17,15 +18,20 @@ const INCOMPLETE: u8 = 3;
 /// That of a deploy that was told to stop.
 pub const INTERRUPTED: u8 = 130;
 
+/// Where environments and manifests come from.
+///
+/// # Errors
+/// When the folder is no project.
+pub fn project(folder: Option<&Path>) -> Result<Project> {
+    folder.map_or(Ok(Project::BuiltIn), Project::folder)
+}
+
 /// The environment and its plan, from the command line.
 ///
 /// # Errors
 /// What is wrong in an environment, a `--set` or a manifest.
 pub fn rendered(arguments: &EnvironmentArgs) -> Result<(Environment, Plan)> {
-    let project = match &arguments.project {
-        Some(folder) => Project::folder(folder)?,
-        None => Project::BuiltIn,
-    };
+    let project = project(arguments.project.as_deref())?;
     let environment = Environment::load(&project, arguments.name(), &arguments.set)?;
     let plan = plan(&project, &environment)?;
     Ok((environment, plan))

@@ -2,9 +2,12 @@
 
 mod author;
 mod common;
+mod confirm;
 mod copied;
 pub mod deploy;
 mod interrupt;
 pub mod rehearse;
 pub mod render;
+pub mod rollback;
 mod supplied;
+mod which;

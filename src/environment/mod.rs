@@ -90,12 +90,10 @@ fn merge(into: &mut Value, from: &Value) {
 }
 
 fn check_exists(project: &Project, name: &str) -> Result<()> {
-    let files = project.files("envs");
-    if files.contains(&format!("envs/{name}.yaml")) {
+    let names = project.environments();
+    if names.iter().any(|known| known == name) {
         return Ok(());
     }
-    let names = files.iter().filter_map(|path| path.strip_prefix("envs/")?.strip_suffix(".yaml"));
-    let names: Vec<&str> = names.filter(|name| *name != "default").collect();
     bail!("there is no environment {name} (envs/{name}.yaml); the environments are: {}", names.join(", "))
 }
 

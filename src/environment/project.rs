@@ -55,6 +55,13 @@ impl Project {
         }
     }
 
+    /// The names of the environments.
+    pub fn environments(&self) -> Vec<String> {
+        let files = self.files("envs");
+        let names = files.iter().filter_map(|path| path.strip_prefix("envs/")?.strip_suffix(".yaml"));
+        names.filter(|name| *name != "default").map(str::to_owned).collect()
+    }
+
     /// The paths of all files below a folder of the project, sorted.
     pub fn files(&self, below: &str) -> Vec<String> {
         let mut found = Vec::new();

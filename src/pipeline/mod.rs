@@ -3,6 +3,7 @@
 //! It decides, and knows neither HTTP nor terminals.
 
 mod apply;
+mod back;
 mod begin;
 mod deploy;
 mod events;
@@ -27,6 +28,7 @@ mod survey;
 mod tidy;
 mod wait;
 
+pub use back::plan_back;
 pub use begin::begin;
 pub use deploy::{Ending, Options, deploy};
 pub use events::{

@@ -11,7 +11,7 @@ use crate::cluster::{self, Access, Clock, Cluster, Connection, ContextChoice, Li
 use crate::environment::Environment;
 use crate::readiness::blocked;
 use crate::release::Journal;
-use crate::render::{MANAGED_BY, Object, ObjectId, Phase, Plan, stamp};
+use crate::render::{KINDS, MANAGED_BY, Object, ObjectId, Phase, Plan, stamp};
 
 /// What is to be deployed, and where.
 #[derive(Clone)]
@@ -119,8 +119,10 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
         Refused::because(format!("context {}, {}: {fault}", request.context.context, request.connection.server))
     })?;
 
-    let wanted: BTreeSet<(String, String)> =
-        request.plan.objects().map(|(_, object)| (object.id.api_version.clone(), object.id.kind.clone())).collect();
+    // Those of an earlier release as well, which may have to be rolled back.
+    let of_plan = request.plan.objects().map(|(_, object)| (object.id.api_version.clone(), object.id.kind.clone()));
+    let ours = KINDS.iter().map(|(api_version, kind)| ((*api_version).to_owned(), (*kind).to_owned()));
+    let wanted: BTreeSet<(String, String)> = of_plan.chain(ours).collect();
     let served = serve(&client, &wanted).await?;
     let mut notices: Vec<String> = served
         .older
@@ -137,7 +139,7 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
     check_rights(&request, &cluster, &mut skipped).await?;
 
     let mut ids: Vec<ObjectId> = request.plan.objects().map(|(_, object)| object.id.clone()).collect();
-    ids.push(claims());
+    ids.extend([whole("PersistentVolumeClaim"), whole("ConfigMap")]);
     let mut live = if home.exists { cluster.live(&ids).await? } else { Live::default() };
     if let Some(object) = home.object.filter(|_| home.is_ours) {
         live.insert("Namespace", &namespace, object);
@@ -147,7 +149,10 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
 
     let Resolved { values, notices: about_secrets } = secrets::resolve(&mut request.plan, &live, &request.supplied)?;
     notices.extend(about_secrets);
-    stamp(&mut request.plan, &values);
+    // The plan of a rollback is stamped already, and holds no Secret.
+    if !values.is_empty() {
+        stamp(&mut request.plan, &values);
+    }
     let secrets = values.into_values().flat_map(BTreeMap::into_values).collect();
     let prepared = Prepared {
         request,
@@ -167,9 +172,9 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
     Ok(prepared)
 }
 
-/// StatefulSets' claims are looked at as well: they say whether a database lives.
-fn claims() -> ObjectId {
-    ObjectId { api_version: "v1".to_owned(), kind: "PersistentVolumeClaim".to_owned(), name: String::new() }
+/// All objects of a core kind: claims say whether a database lives, ConfigMaps hold the journals of releases.
+fn whole(kind: &str) -> ObjectId {
+    ObjectId { api_version: "v1".to_owned(), kind: kind.to_owned(), name: String::new() }
 }
 
 /// A missing kind is an error, except in the last phase, which is skipped (RULES.md C6).

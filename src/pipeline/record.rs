@@ -10,7 +10,7 @@ use super::survey::Survey;
 use super::{Change, Options, PhaseSummary, Prepared, seen};
 use crate::cluster::{Clock, Cluster, Fault};
 use crate::readiness::{Memory, Readiness, assess};
-use crate::release::{Before, Intent, Journal, PhaseEntry, Snapshot, State, Written, content, kept};
+use crate::release::{Action, Before, Intent, Journal, PhaseEntry, Snapshot, State, Written, content, kept};
 use crate::render::{Object, Phase, Plan};
 
 /// A release that is under way: what it set out to do, and how far it is.
@@ -36,7 +36,12 @@ impl Record {
         let content = content(&rendered);
         let snapshot = Snapshot { is_first: is_first(prepared), before: before(prepared, survey, options), rendered };
         let environment = &prepared.request.environment;
-        let images = environment.values.images.iter().map(|(name, image)| (name.clone(), image.reference()));
+        let named = environment.values.images.iter().map(|(name, image)| (name.clone(), image.reference()));
+        // A rollback brings back what that release was.
+        let then = match options.action {
+            Action::Rollback { to } => prepared.journals.iter().find(|journal| journal.release == to),
+            Action::Deploy | Action::Reset => None,
+        };
         let journal = Journal {
             release: prepared.journals.last().map_or(1, |last| last.release + 1),
             action: options.action,
@@ -46,8 +51,8 @@ impl Record {
             author: options.author.clone(),
             environment: environment.name.clone(),
             keyboss: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: options.commit.clone(),
-            images: images.collect(),
+            commit: then.map_or_else(|| options.commit.clone(), |then| then.commit.clone()),
+            images: then.map_or_else(|| named.collect(), |then| then.images.clone()),
             content,
             phases: Vec::new(),
             intended: Vec::new(),

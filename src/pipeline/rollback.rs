@@ -1,6 +1,6 @@
 //! Leaves everything as it was before a release (RULES.md T4 to T11).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures::StreamExt;
@@ -11,8 +11,8 @@ use super::wait::{Waited, wait};
 use super::{Event, Events, RestoreOutcome, Restored, seen};
 use crate::cluster::{Clock, Cluster, Fault, Watch};
 use crate::readiness::{Memory, Target};
-use crate::release::{Before, Snapshot, Step, restore};
-use crate::render::{ObjectId, Phase, read_by};
+use crate::release::{Before, Snapshot, Step, only_for_sets, restore};
+use crate::render::{ObjectId, Phase};
 
 /// How long the Deployments that were rolled back may take to be ready again.
 const TIMEOUT: Duration = Duration::from_secs(300);
@@ -92,7 +92,11 @@ impl Rollback<'_> {
             .buffered(CONCURRENCY)
             .collect()
             .await;
-        let kept = kept_for_sets(&self.snapshot.before, &read);
+        let is_set = |before: &Before| before.id.kind == "StatefulSet";
+        let sets =
+            read.iter().filter(|(before, _)| is_set(before)).filter_map(|(_, live)| live.as_ref().ok()?.as_ref());
+        let deployments = read.iter().filter(|(before, _)| before.id.kind == "Deployment");
+        let kept = only_for_sets(sets, deployments.filter_map(|(before, _)| before.live.as_ref()));
         let mut steps = Vec::new();
         for (before, live) in read {
             match live {
@@ -201,23 +205,4 @@ fn rank(before: &Before, step: &Step) -> u8 {
         (_, "Deployment" | "CronJob") => 2,
         _ => 1,
     }
-}
-
-/// What only StatefulSets use that the release touched: they are not rolled back, so neither is what they start with.
-fn kept_for_sets(all: &[Before], read: &[(Before, Result<Option<Value>, Fault>)]) -> BTreeSet<(String, String)> {
-    let used = |object: &Value| read_by(&object["spec"]["template"]);
-    let sets = read.iter().filter(|(before, _)| before.id.kind == "StatefulSet");
-    let sets = sets.filter_map(|(_, live)| live.as_ref().ok()?.as_ref());
-    let mut kept: BTreeSet<(String, String)> = BTreeSet::new();
-    for set in sets {
-        kept.extend(used(set));
-        let service = set["spec"]["serviceName"].as_str().unwrap_or_default().to_owned();
-        kept.insert(("Service".to_owned(), service));
-    }
-    for before in all.iter().filter(|before| before.id.kind == "Deployment") {
-        let Some(live) = &before.live else { continue };
-        let read = used(live);
-        kept.retain(|used| !read.contains(used));
-    }
-    kept
 }

@@ -64,6 +64,12 @@ impl Call {
         }
     }
 
+    /// Whether it changes what is stored: it is neither a question nor a dry run.
+    pub fn is_write(&self) -> bool {
+        let asks = self.method == Method::GET || matches!(self.route, Some(Route::AccessReview));
+        !asks && self.parameters.text("dryRun") != "All"
+    }
+
     /// The body; null where there is none.
     ///
     /// # Errors

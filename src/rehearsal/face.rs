@@ -54,6 +54,19 @@ impl Face {
         }
     }
 
+    /// Another cluster that begins as this one is now, at its time.
+    pub fn fork(&self) -> Self {
+        let server = self.server().clone();
+        let version = server.store().version();
+        let version = watch::Sender::new(version);
+        Self { server: Arc::new(Mutex::new(server)), version, ..Self::new(self.clock.now()) }
+    }
+
+    /// The same cluster, for requests with which nothing goes wrong and that are not counted.
+    pub fn within(&self) -> Self {
+        Self { faults: Faults::default(), ..self.clone() }
+    }
+
     /// A client of it that tries nothing again.
     pub fn client(&self, namespace: &str) -> Client {
         Client::new(self.clone(), namespace)
@@ -106,7 +119,7 @@ impl Face {
         tokio::time::sleep(LATENCY).await;
         let call = Call::read(request).await;
         let reset = || Err(io::ErrorKind::ConnectionReset.into());
-        match self.faults.next(&call) {
+        match self.faults.next(&call, self.clock.elapsed()) {
             None => Ok(self.answer(&call)),
             Some(Fault::Refused(code)) => Ok(refused(&Status::ordered(code))),
             Some(Fault::Reset) => reset(),

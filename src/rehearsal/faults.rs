@@ -1,6 +1,7 @@
 //! What may go wrong between a client and the API server, to order.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::call::Call;
 use super::status::Status;
@@ -37,9 +38,21 @@ pub struct Rule {
 #[derive(Clone, Debug, Default)]
 pub struct Faults(Arc<Mutex<Orders>>);
 
+/// A request that was received.
+#[derive(Clone, Debug)]
+pub struct Received {
+    /// When, since the cluster began.
+    pub at: Duration,
+    /// "patch deployments".
+    pub what: String,
+    /// It would change something: no dry run, and no question.
+    pub is_write: bool,
+}
+
 #[derive(Debug, Default)]
 struct Orders {
     requests: u64,
+    received: Vec<Received>,
     /// Each with how many requests it has met.
     rules: Vec<(Rule, u64)>,
 }
@@ -65,10 +78,27 @@ impl Faults {
         self.orders().requests
     }
 
+    /// Begins to count anew.
+    pub fn forget(&self) {
+        let mut orders = self.orders();
+        orders.requests = 0;
+        orders.received.clear();
+    }
+
+    /// Every request so far.
+    pub fn received(&self) -> Vec<Received> {
+        self.orders().received.clone()
+    }
+
     /// Counts one request; what goes wrong with it.
-    pub(super) fn next(&self, call: &Call) -> Option<Fault> {
+    pub(super) fn next(&self, call: &Call, at: Duration) -> Option<Fault> {
         let mut orders = self.orders();
         orders.requests += 1;
+        orders.received.push(Received {
+            at,
+            what: format!("{} {}", call.verb(), call.resource()),
+            is_write: call.is_write(),
+        });
         let mut first = None;
         for (rule, met) in orders.rules.iter_mut().filter(|(rule, _)| rule.is_about(call)) {
             *met += 1;

@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::status::Status;
 
 /// The logs of all containers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Logs(BTreeMap<(String, String), Log>);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Log {
     now: Vec<String>,
     previous: Option<Vec<String>>,

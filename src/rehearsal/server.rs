@@ -43,7 +43,7 @@ pub fn written(at: Timestamp) -> String {
 }
 
 /// The rehearsal cluster's API server.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Server {
     store: Store,
     logs: Logs,

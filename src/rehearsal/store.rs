@@ -64,7 +64,7 @@ pub struct Change {
 type Objects = BTreeMap<(String, String), Arc<Value>>;
 
 /// Every object.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Store {
     objects: [Objects; KINDS.len()],
     /// The version of the last change of each kind.

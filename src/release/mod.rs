@@ -10,13 +10,15 @@ mod restore;
 mod retention;
 mod snapshot;
 mod target;
+mod with_sets;
 
 pub use applied::applied_by;
 pub use journal::{Action, Author, Intent, Journal, PhaseEntry, State, Written};
-pub use restore::{Step, restore, stays};
+pub use restore::{Step, keep_added_keys, restore, stays};
 pub use retention::expendable;
 pub use snapshot::{Before, Rendered, Snapshot, content, kept};
-pub use target::{NoTarget, rollback_target};
+pub use target::{NoTarget, in_place, rollback_target};
+pub use with_sets::only_for_sets;
 
 #[cfg(test)]
 mod tests;

@@ -73,7 +73,7 @@ fn reapply(kind: &str, was: &Value, is: &Value) -> Step {
 }
 
 /// Keys that a release added stay: a StatefulSet, which is not rolled back, may already read them (RULES.md T6).
-fn keep_added_keys(value: &mut Value, now: Option<&Value>) {
+pub fn keep_added_keys(value: &mut Value, now: Option<&Value>) {
     for field in ["data", "binaryData"] {
         let Some(now) = now.and_then(|now| now[field].as_object()) else { continue };
         for (key, added) in now {

@@ -30,12 +30,16 @@ pub fn rollback_target(journals: &[Journal], asked: Option<u64>) -> Result<u64, 
         let found = known.iter().any(|journal| journal.release == asked);
         return if found { Ok(asked) } else { Err(NoTarget::NotThere(asked, names())) };
     }
-    let in_place = |journal: &&Journal| matches!(journal.state, State::Succeeded | State::Kept);
-    let newest = |journals: Vec<&Journal>| journals.into_iter().max_by_key(|journal| journal.release).cloned();
-    let current = newest(journals.iter().filter(in_place).collect()).ok_or(NoTarget::NoRelease)?;
+    let current = in_place(journals).ok_or(NoTarget::NoRelease)?;
     let before = journals
         .iter()
         .filter(succeeded)
         .filter(|journal| journal.release < current.origin() && journal.content != current.content);
-    newest(before.collect()).map(|journal| journal.release).ok_or(NoTarget::NoneBefore(current.release))
+    before.map(|journal| journal.release).max().ok_or(NoTarget::NoneBefore(current.release))
+}
+
+/// The release that is in place: the last that succeeded, or failed and was left as it was.
+pub fn in_place(journals: &[Journal]) -> Option<&Journal> {
+    let stands = |journal: &&Journal| matches!(journal.state, State::Succeeded | State::Kept);
+    journals.iter().filter(stands).max_by_key(|journal| journal.release)
 }

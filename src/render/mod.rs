@@ -25,6 +25,7 @@ pub use object::{MANAGED_BY, Object, ObjectId};
 pub use phase::Phase;
 pub use plan::Plan;
 pub use secrets::{Generator, SecretKeys};
+pub use strict::KINDS;
 pub use yaml::{insert, print};
 
 use anyhow::{Context, Result};

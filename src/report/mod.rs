@@ -9,6 +9,7 @@
 //! pipe) is dropped; the deploy goes on.
 
 mod board;
+mod going_back;
 mod json;
 mod log;
 mod plain;
@@ -31,6 +32,7 @@ use tokio::time::MissedTickBehavior;
 use crate::cluster;
 use crate::pipeline::Event;
 
+pub use going_back::{going_back, unfinished};
 pub use log::{error, log_to_stderr};
 pub use redact::{RedactingLine, RedactingWriter, Redactor};
 

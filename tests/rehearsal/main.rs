@@ -1,5 +1,5 @@
 //! The program's own pipeline on the rehearsal cluster: no network, and a clock that does not wait.
 
 mod deploys;
-mod faults;
+mod sim;
 mod stage;

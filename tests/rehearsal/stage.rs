@@ -85,3 +85,8 @@ pub async fn deployed(prepared: Prepared) -> (Vec<Outcome>, String) {
     assert!(waited < Duration::from_secs(180), "{waited:?}");
     (finished.phases.iter().map(|phase| phase.outcome).collect(), finished.message.clone())
 }
+
+/// A runtime whose clock does not wait.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap()
+}
