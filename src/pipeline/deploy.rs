@@ -90,6 +90,11 @@ pub async fn deploy(prepared: Prepared, options: &Options, events: &Events) -> R
         );
         return Ok(ending);
     }
+    if options.stop.is_told() {
+        let message = "it was told to stop before anything was touched".to_owned();
+        finish(&prepared, Ending::Interrupted, events, Finished { message, ..Finished::default() });
+        return Ok(Ending::Interrupted);
+    }
     let mut prepared = prepared;
     if prepared.namespace_is_ours && !prepared.namespace_exists {
         ensure_namespace(&prepared.cluster, &prepared).await?;

@@ -10,8 +10,10 @@ use super::survey::Survey;
 use super::{Change, Options, PhaseSummary, Prepared, seen};
 use crate::cluster::{Clock, Cluster, Fault};
 use crate::readiness::{Memory, Readiness, assess};
-use crate::release::{Action, Before, Intent, Journal, PhaseEntry, Snapshot, State, Written, content, kept};
-use crate::render::{Object, Phase, Plan};
+use crate::release::{
+    Action, Before, Intent, Journal, PhaseEntry, Rendered, Snapshot, State, Written, applied_by, content, kept,
+};
+use crate::render::{MANAGED_BY, Object, Phase, Plan};
 
 /// A release that is under way: what it set out to do, and how far it is.
 pub struct Record {
@@ -32,7 +34,7 @@ impl Record {
         options: &Options,
         clock: &Clock,
     ) -> Result<Self, Fault> {
-        let rendered = Snapshot::rendered(&prepared.request.plan);
+        let rendered = rendered(prepared);
         let content = content(&rendered);
         let snapshot = Snapshot { is_first: is_first(prepared), before: before(prepared, survey, options), rendered };
         let environment = &prepared.request.environment;
@@ -143,6 +145,20 @@ impl Record {
     async fn write(&self) -> Result<(), Fault> {
         persist(async || self.cluster.write_journal(&self.journal).await).await
     }
+}
+
+/// What this release is: what the phases that run apply, and what was applied before by those that do not.
+fn rendered(prepared: &Prepared) -> Vec<Rendered> {
+    let phases: Vec<Phase> = prepared.phases().collect();
+    let mut rendered = Snapshot::rendered(&prepared.request.plan);
+    rendered.retain_mut(|one| {
+        if phases.contains(&one.phase) {
+            return true;
+        }
+        let applied = prepared.live.get(&one.id).and_then(|live| applied_by(live, MANAGED_BY));
+        applied.map(|applied| one.value = applied).is_some()
+    });
+    rendered
 }
 
 /// Whether there is nothing that could be gone back to: no release succeeded yet, and where none was even tried, there

@@ -3,3 +3,4 @@
 mod deploys;
 mod sim;
 mod stage;
+mod transaction;

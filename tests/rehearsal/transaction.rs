@@ -1,0 +1,285 @@
+//! What a transaction promises, case by case: the faults of `kubectl rollout undo` (RULES.md D), what moves by itself, two
+//! at once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use keyboss::cluster::{Cluster, journals, serve};
+use keyboss::pipeline::{Ending, Event, Events, Options, Refused, Request, RestoreOutcome, begin, deploy, plan_back};
+use keyboss::rehearsal::ailments::{Ailment, Ailments};
+use keyboss::rehearsal::controllers::Controllers;
+use keyboss::rehearsal::face::Face;
+use keyboss::rehearsal::kinds::Kind;
+use keyboss::release::{Action, Journal, State, rollback_target};
+use keyboss::render::ObjectId;
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use serde_json::{Value, json};
+use tokio::time::sleep;
+
+use crate::stage::{deployed, face, options, prepared_with, request, told};
+
+const IMAGE: [[&str; 1]; 4] = [
+    ["images.storefront.tag=1.0.0"],
+    ["images.storefront.tag=2.0.0"],
+    ["images.storefront.tag=3.0.0"],
+    ["images.storefront.tag=4.0.0"],
+];
+
+/// Runs a deploy with these values.
+async fn run(face: &Face, sets: &[&str], options: &Options) -> (Result<Ending, Refused>, Vec<Event>) {
+    act(request(face, "local", "k3d-x", sets), options).await
+}
+
+async fn act(request: Request, options: &Options) -> (Result<Ending, Refused>, Vec<Event>) {
+    let (events, receiver) = Events::channel();
+    let mut options = options.clone();
+    let ended = async {
+        let prepared = begin(request, &mut options, false, &|_: &str| {}, &events).await?;
+        deploy(prepared, &options, &events).await
+    };
+    let ended = ended.await;
+    (ended, told(receiver))
+}
+
+/// What `keyboss rollback` does: the release that it goes to.
+async fn roll_back(face: &Face) -> Option<u64> {
+    let request = request(face, "local", "k3d-x", &[]);
+    let client = request.connection.client.clone();
+    let kinds = [("v1", "ConfigMap"), ("apps/v1", "StatefulSet")].map(|(v, k)| (v.to_owned(), k.to_owned()));
+    let cluster = Cluster::new(client.clone(), "keyboss", serve(&client, &kinds.clone().into()).await.unwrap());
+    let ids = kinds.map(|(api_version, kind)| ObjectId { api_version, kind, name: String::new() });
+    let live = cluster.live(&ids).await.unwrap();
+    let journals = journals(&live);
+    let target = rollback_target(&journals, None).ok()?;
+    let plan = plan_back(&cluster, &live, &journals, target).await.unwrap();
+    let to = journals.iter().find(|journal| journal.release == target).unwrap().origin();
+    let options = Options { action: Action::Rollback { to }, prunes: true, ..options() };
+    let (ended, events) = act(Request { plan, supplied: BTreeMap::new(), ..request }, &options).await;
+    assert!(matches!(ended, Ok(Ending::Done)), "{ended:?} {events:?}");
+    Some(to)
+}
+
+fn object(face: &Face, version: &str, kind: &str, name: &str) -> Option<Value> {
+    let server = face.server();
+    let mut of = server.store().list(Kind::named(version, kind).unwrap(), "keyboss");
+    of.find(|object| object["metadata"]["name"] == name).map(|object| Value::clone(object))
+}
+
+/// The tag of the storefront's image.
+fn tag(face: &Face) -> String {
+    let deployment = object(face, "apps/v1", "Deployment", "saleor-storefront").unwrap();
+    let image = deployment["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap();
+    image.rsplit_once(':').unwrap().1.to_owned()
+}
+
+fn histories(face: &Face) -> Vec<(u64, State)> {
+    let server = face.server();
+    let maps = server.store().list(Kind::named("v1", "ConfigMap").unwrap(), "keyboss");
+    let texts = maps.filter_map(|map| map["data"]["journal"].as_str());
+    let mut all: Vec<(u64, State)> = texts
+        .map(|text| serde_json::from_str::<Journal>(text).unwrap())
+        .map(|journal| (journal.release, journal.state))
+        .collect();
+    all.sort_by_key(|(release, _)| *release);
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rollback_before_the_controller_has_seen_the_change_goes_back_one_release() {
+    let face = face();
+    let controllers = Controllers::start(&face);
+    for sets in &IMAGE[..2] {
+        deployed(prepared_with(&face, "local", "k3d-x", sets).await).await;
+        sleep(Duration::from_secs(30)).await;
+    }
+    // No ReplicaSet of the third release is ever made: `kubectl rollout undo` would go back to the first one.
+    drop(controllers);
+    let options = Options { timeout: Duration::from_secs(60), ..options() };
+    let (ended, _) = run(&face, &IMAGE[2], &options).await;
+    // Nor is one of the rollback's: it waits in vain, but what it applied is right.
+    assert!(matches!(ended, Ok(Ending::Incomplete)), "{ended:?}");
+    assert_eq!(tag(&face), "2.0.0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deployment_that_was_not_touched_keeps_its_generation_and_replica_sets() {
+    let face = face();
+    let mut ailments = Ailments::default();
+    let controllers = Controllers::start(&face);
+    for sets in &IMAGE[..2] {
+        deployed(prepared_with(&face, "local", "k3d-x", sets).await).await;
+        sleep(Duration::from_secs(30)).await;
+    }
+    drop(controllers);
+    let untouched = |face: &Face| {
+        let server = face.server();
+        let of =
+            |kind: &str| server.store().list(Kind::named("apps/v1", kind).unwrap(), "").cloned().collect::<Vec<_>>();
+        let is_other = |object: &Value| !object["metadata"]["name"].as_str().unwrap().starts_with("saleor-storefront");
+        let mut all: Vec<String> = [of("Deployment"), of("ReplicaSet")]
+            .concat()
+            .iter()
+            .filter(|object| is_other(object))
+            .map(|object| {
+                let metadata = &object["metadata"];
+                format!("{} {} {}", metadata["name"], metadata["uid"], metadata["generation"])
+            })
+            .collect();
+        all.sort();
+        all
+    };
+    let before = untouched(&face);
+    ailments.add(Ailment::Image, "saleor-storefront");
+    let _controllers = Controllers::with(&face, ailments);
+    let (ended, events) = run(&face, &IMAGE[2], &options()).await;
+    assert!(matches!(ended, Ok(Ending::Failed)), "{ended:?}");
+    assert_eq!(tag(&face), "2.0.0");
+    assert_eq!(untouched(&face), before);
+    let Some(Event::DeployFinished(finished)) = events.last() else { panic!("{events:?}") };
+    let outcome = |name: &str| finished.restored.iter().find(|one| one.object == name).map(|one| one.outcome);
+    assert_eq!(outcome("Deployment saleor-storefront"), Some(RestoreOutcome::RolledBack));
+    assert_eq!(outcome("Deployment saleor-api"), Some(RestoreOutcome::Unchanged));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rolling_back_again_goes_further_back_and_never_to_and_fro() {
+    let face = face();
+    let _controllers = Controllers::start(&face);
+    for sets in &IMAGE[..3] {
+        deployed(prepared_with(&face, "local", "k3d-x", sets).await).await;
+        sleep(Duration::from_secs(30)).await;
+    }
+    for (to, expected) in [(Some(2), "2.0.0"), (Some(1), "1.0.0"), (None, "1.0.0")] {
+        assert_eq!((roll_back(&face).await, tag(&face)), (to, expected.to_owned()));
+        sleep(Duration::from_secs(30)).await;
+    }
+    assert_eq!(histories(&face).len(), 5, "each is a release of its own");
+    // A deploy after it is the new present: what was before it is the release in place then.
+    deployed(prepared_with(&face, "local", "k3d-x", &IMAGE[3]).await).await;
+    assert_eq!(tag(&face), "4.0.0");
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(roll_back(&face).await, Some(1));
+    assert_eq!(tag(&face), "1.0.0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_autoscaler_and_a_failover_moved_survives_deploys_failures_and_rollbacks() {
+    let face = face();
+    let controllers = Controllers::start(&face);
+    for sets in &IMAGE[..2] {
+        deployed(prepared_with(&face, "local", "k3d-x", sets).await).await;
+        sleep(Duration::from_secs(30)).await;
+    }
+    let client = face.within().client("keyboss");
+    let patch = async |version: &str, kind: &str, plural: &str, name: &str, patch: Value| {
+        let (group, number) = version.split_once('/').unwrap_or(("", version));
+        let resource = kube::core::ApiResource {
+            group: group.to_owned(),
+            version: number.to_owned(),
+            api_version: version.to_owned(),
+            kind: kind.to_owned(),
+            plural: plural.to_owned(),
+        };
+        let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), "keyboss", &resource);
+        api.patch(
+            name,
+            &PatchParams { field_manager: Some("keyboss-watchdog".into()), ..PatchParams::default() },
+            &Patch::Merge(patch),
+        )
+        .await
+        .unwrap();
+    };
+    patch("v1", "ConfigMap", "configmaps", "keyboss-config", json!({"data": {"POSTGRES_HOST": "postgres-1.postgres"}}))
+        .await;
+    let pod = "statefulset.kubernetes.io/pod-name";
+    patch("v1", "Service", "services", "postgres-primary", json!({"spec": {"selector": {pod: "postgres-1"}}})).await;
+    patch("apps/v1", "Deployment", "deployments", "saleor-api", json!({"spec": {"replicas": 4}})).await;
+    sleep(Duration::from_secs(60)).await;
+    let moved = |face: &Face| {
+        let of = |version: &str, kind: &str, name: &str| object(face, version, kind, name).unwrap();
+        (
+            of("v1", "ConfigMap", "keyboss-config")["data"]["POSTGRES_HOST"].clone(),
+            of("v1", "Service", "postgres-primary")["spec"]["selector"][pod].clone(),
+            of("apps/v1", "Deployment", "saleor-api")["spec"]["replicas"].clone(),
+        )
+    };
+    let expected = (json!("postgres-1.postgres"), json!("postgres-1"), json!(4));
+    assert_eq!(moved(&face), expected);
+
+    let hosts = "saleor.allowedHosts=[a.example]";
+    let (ended, _) = run(&face, &[hosts, IMAGE[2][0]], &options()).await;
+    assert!(matches!(ended, Ok(Ending::Done)), "{ended:?}");
+    assert_eq!(moved(&face), expected, "after a deploy");
+    drop(controllers);
+    let mut ailments = Ailments::default();
+    ailments.add(Ailment::Image, "saleor-storefront");
+    let controllers = Controllers::with(&face, ailments);
+    let (ended, _) = run(&face, &[IMAGE[3][0]], &options()).await;
+    assert!(matches!(ended, Ok(Ending::Failed)), "{ended:?}");
+    assert_eq!(moved(&face), expected, "after a failed deploy");
+    drop(controllers);
+    let _controllers = Controllers::start(&face);
+    assert_eq!(roll_back(&face).await, Some(2));
+    assert_eq!(moved(&face), expected, "after a rollback");
+}
+
+#[tokio::test(start_paused = true)]
+async fn of_two_deploys_at_once_one_waits_for_nobody_and_touches_nothing() {
+    let face = face();
+    let _controllers = Controllers::start(&face);
+    let (one, other) = (options(), options());
+    let later = async {
+        sleep(Duration::from_secs(5)).await;
+        run(&face, &IMAGE[1], &other).await
+    };
+    let (first, second) = tokio::join!(run(&face, &IMAGE[0], &one), later);
+    assert!(matches!(first.0, Ok(Ending::Done)), "{:?}", first.0);
+    let Err(refused @ Refused::Locked(_)) = second.0 else { panic!("{:?}", second.0) };
+    assert!(refused.to_string().contains("somebody@here"), "{refused}");
+    assert_eq!(tag(&face), "1.0.0");
+    assert_eq!(histories(&face), [(1, State::Succeeded)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_state_is_kept_where_that_is_asked_for() {
+    let face = face();
+    let controllers = Controllers::start(&face);
+    deployed(prepared_with(&face, "local", "k3d-x", &IMAGE[0]).await).await;
+    drop(controllers);
+    let mut ailments = Ailments::default();
+    ailments.add(Ailment::Image, "saleor-storefront");
+    let controllers = Controllers::with(&face, ailments);
+    let (ended, events) = run(&face, &IMAGE[1], &Options { rolls_back: false, ..options() }).await;
+    assert!(matches!(ended, Ok(Ending::Failed)), "{ended:?}");
+    assert!(!events.iter().any(|event| matches!(event, Event::RollbackStarted { .. })));
+    assert_eq!(tag(&face), "2.0.0");
+    assert_eq!(histories(&face), [(1, State::Succeeded), (2, State::Kept)]);
+    drop(controllers);
+    let _controllers = Controllers::start(&face);
+    assert_eq!(roll_back(&face).await, Some(1), "to what succeeded, not to what failed");
+    assert_eq!(tag(&face), "1.0.0");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_release_no_longer_has_is_told_and_pruned_only_when_asked() {
+    let face = face();
+    let _controllers = Controllers::start(&face);
+    let host = "monitoring.alertmanager.host=alertmanager.example";
+    deployed(prepared_with(&face, "local", "k3d-x", &[host]).await).await;
+    let ingress = |face: &Face| object(face, "networking.k8s.io/v1", "Ingress", "alertmanager").is_some();
+    assert!(ingress(&face));
+    let (ended, events) = run(&face, &[], &options()).await;
+    assert!(matches!(ended, Ok(Ending::Done)), "{ended:?}");
+    let told = |events: &[Event]| {
+        let is = |event: &Event| matches!(event, Event::Notice { message, .. } if message.contains("--prune deletes it: Ingress alertmanager"));
+        events.iter().any(is)
+    };
+    assert!(told(&events) && ingress(&face), "{events:?}");
+    let (ended, _) = run(&face, &[], &Options { prunes: true, ..options() }).await;
+    assert!(matches!(ended, Ok(Ending::Done)), "{ended:?}");
+    assert!(!ingress(&face));
+    let (_, events) = run(&face, &[], &options()).await;
+    assert!(!told(&events));
+    assert_eq!(roll_back(&face).await, Some(1), "its object comes back");
+    assert!(ingress(&face));
+}
