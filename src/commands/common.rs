@@ -8,8 +8,8 @@ use anyhow::Result;
 use super::author::{author, commit};
 use crate::cli::{EnvironmentArgs, RunArgs};
 use crate::environment::{Environment, Project};
-use crate::pipeline::{Ending, Event, Events, Options, Prepared, Refused, Request, Started, begin, deploy};
-use crate::render::{Phase, Plan, plan};
+use crate::pipeline::{Ending, Events, Options, Refused, Request, begin, deploy};
+use crate::render::{Plan, plan};
 use crate::report::Redactor;
 
 /// Exit codes (RULES.md D).
@@ -37,21 +37,6 @@ pub fn rendered(arguments: &EnvironmentArgs) -> Result<(Environment, Plan)> {
     Ok((environment, plan))
 }
 
-/// That a deploy begins, rehearsed or not.
-pub fn started(prepared: &Prepared, dry_run: bool, rehearsal: bool) -> Event {
-    let request = &prepared.request;
-    Event::DeployStarted(Started {
-        environment: request.environment.name.clone(),
-        context: request.context.context.clone(),
-        namespace: prepared.cluster.namespace().to_owned(),
-        server: request.connection.server.clone(),
-        server_version: prepared.server_version.clone(),
-        phases: Phase::ALL.into_iter().filter(|phase| request.selection.includes(*phase)).collect(),
-        dry_run,
-        rehearsal,
-    })
-}
-
 /// How a deploy is run, from the command line.
 pub fn options(run: &RunArgs, environment: &EnvironmentArgs) -> Options {
     Options {
@@ -70,14 +55,11 @@ pub async fn transact(
     request: Request,
     mut options: Options,
     resumes: bool,
-    rehearsal: bool,
     redactor: &Redactor,
     events: &Events,
 ) -> Result<Ending, Refused> {
     let mask = |secret: &str| redactor.add(secret);
     let prepared = begin(request, &mut options, resumes, &mask, events).await?;
-    events.emit(started(&prepared, false, rehearsal));
-    prepared.notices.iter().for_each(|notice| events.notice(None, notice));
     deploy(prepared, &options, events).await
 }
 

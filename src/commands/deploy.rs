@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::common::{exit_code, options, rendered, started, transact};
+use super::common::{exit_code, options, rendered, transact};
 use super::interrupt::listen;
 use super::supplied::supplied;
 use crate::cli::DeployArgs;
@@ -33,7 +33,7 @@ pub async fn run(arguments: DeployArgs, redactor: Redactor) -> Result<ExitCode> 
     let listening = listen(options.stop.clone(), &events)?;
     let ending = match arguments.dry_run {
         true => look(request, &redactor, &events).await,
-        false => transact(request, options, run.resume, false, &redactor, &events).await,
+        false => transact(request, options, run.resume, &redactor, &events).await,
     };
     drop((events, listening));
     reporter.await?;
@@ -44,7 +44,5 @@ pub async fn run(arguments: DeployArgs, redactor: Redactor) -> Result<ExitCode> 
 async fn look(request: Request, redactor: &Redactor, events: &Events) -> Result<Ending, Refused> {
     let prepared = prepare(request).await?;
     prepared.secrets.iter().for_each(|value| redactor.add(value));
-    events.emit(started(&prepared, true, false));
-    prepared.notices.iter().for_each(|notice| events.notice(None, notice));
     Ok(if preview(&prepared, events).await { Ending::Done } else { Ending::Failed })
 }

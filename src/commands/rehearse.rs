@@ -54,7 +54,7 @@ pub async fn run(arguments: RehearseArgs, redactor: Redactor) -> Result<ExitCode
 
     let (events, receiver) = Events::channel();
     let reporter = tokio::spawn(report::run(run.output, redactor.clone(), receiver));
-    let options = Options { commit: None, ..options(run, &arguments.environment) };
+    let options = Options { commit: None, rehearsal: true, ..options(run, &arguments.environment) };
     let outcome = rehearse(request, &options, run.resume, orders.kill, &redactor, &events).await;
     findings.iter().for_each(|finding| events.notice(None, format!("a deploy would not tell: {finding}")));
     drop(events);
@@ -81,7 +81,7 @@ async fn rehearse(
             () = killed.notified() => {
                 told.notice(kill, "keyboss is killed, as ordered (--fail kill), and run again when its lock has expired");
             }
-            ending = transact(request.clone(), options.clone(), resumes, true, redactor, &told) => break ending,
+            ending = transact(request.clone(), options.clone(), resumes, redactor, &told) => break ending,
         }
         tokio::time::sleep(lock + Duration::from_secs(1)).await;
     };

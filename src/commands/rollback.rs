@@ -53,7 +53,7 @@ pub async fn run(arguments: RollbackArgs, redactor: Redactor) -> Result<ExitCode
             Ok(prepared) => recover(&prepared, &options, &events).await.map(|()| Ending::Done),
             Err(refused) => Err(refused),
         },
-        false => transact(request, options, false, false, &redactor, &events).await,
+        false => transact(request, options, false, &redactor, &events).await,
     };
     drop((events, listening));
     reporter.await?;

@@ -7,6 +7,7 @@ use super::persist::persist;
 use super::phases::{Phases, Run};
 use super::record::Record;
 use super::rollback::{is_complete, roll_back};
+use super::started::started;
 use super::survey::{Survey, survey};
 use super::{Event, Events, Finished, Prepared, Refused, RestoreOutcome, Restored, Stop, lock, tidy};
 use crate::cluster::{Clock, Cluster, Lock};
@@ -32,6 +33,8 @@ pub struct Options {
     pub carried: Vec<Before>,
     /// Told when somebody wants it to end.
     pub stop: Stop,
+    /// The cluster is simulated.
+    pub rehearsal: bool,
 }
 
 impl Options {
@@ -46,6 +49,7 @@ impl Options {
             prunes: false,
             carried: Vec::new(),
             stop: Stop::default(),
+            rehearsal: false,
         }
     }
 }
@@ -70,6 +74,8 @@ pub enum Ending {
 pub async fn deploy(prepared: Prepared, options: &Options, events: &Events) -> Result<Ending, Refused> {
     let clock = prepared.request.clock.from_now();
     let survey = survey(&prepared).await?;
+    events.emit(started(&prepared, false, options.rehearsal));
+    prepared.notices.iter().for_each(|notice| events.notice(None, notice));
     tidy::tell(&prepared, options.prunes, events);
     if !(survey.is_change() || options.prunes && tidy::has_left_over(&prepared)) {
         let run = Phases::new(&prepared, &survey, None, options, clock, events).run().await;

@@ -23,6 +23,7 @@ mod rollback;
 mod secrets;
 mod seen;
 mod selection;
+mod started;
 mod stop;
 mod survey;
 mod tidy;

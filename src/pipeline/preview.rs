@@ -1,5 +1,6 @@
 //! What a deploy would change (`--dry-run`).
 
+use super::started::started;
 use super::survey::of_phase;
 use super::{Change, Diagnosis, Event, Events, Finished, Outcome, PhaseSummary, Prepared};
 use crate::render::Phase;
@@ -8,6 +9,8 @@ use crate::render::Phase;
 /// namespace there is nothing to ask: then everything would be created, and the manifests' own checks
 /// are all there is.
 pub async fn preview(prepared: &Prepared, events: &Events) -> bool {
+    events.emit(started(prepared, true, false));
+    prepared.notices.iter().for_each(|notice| events.notice(None, notice));
     let clock = prepared.request.clock.from_now();
     if !prepared.namespace_exists {
         events.notice(

@@ -5,3 +5,4 @@ mod failures;
 mod initial;
 mod kills;
 mod tenant;
+mod transaction;

@@ -38,7 +38,8 @@ fn a_failed_migration_is_shown_and_run_again() {
     project::replace(&manifest, command, &format!("command: [sh, -c, 'echo {words}; exit 1']"));
     let arguments = ["--project", project.path().to_str().unwrap()];
     let rehearsed = shop.rehearse(&[&arguments[..], &["--fail", "migration"]].concat());
-    let run = shop.deploy(&arguments);
+    // A rollback would delete it.
+    let run = shop.deploy(&[&arguments[..], &["--no-rollback"]].concat());
     assert_eq!(run.code, Some(1), "{}", run.text());
     assert_eq!(run.phase("migration")["outcome"], "failed", "{}", run.text());
     assert_eq!(rehearsed.failure(), run.failure());
