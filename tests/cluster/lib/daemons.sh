@@ -26,8 +26,7 @@ control_plane() {
     --authentication-kubeconfig="$pki/controller-manager.kubeconfig" --authorization-kubeconfig="$pki/controller-manager.kubeconfig" \
     --use-service-account-credentials --service-account-private-key-file="$pki/sa.key" --root-ca-file="$pki/ca.crt" \
     --cluster-signing-cert-file="$pki/ca.crt" --cluster-signing-key-file="$pki/ca.key" --enable-hostpath-provisioner \
-    --flex-volume-plugin-dir="$STATE/flex" --horizontal-pod-autoscaler-sync-period=5s \
-    --horizontal-pod-autoscaler-cpu-initialization-period=10s --horizontal-pod-autoscaler-initial-readiness-delay=5s)
+    --flex-volume-plugin-dir="$STATE/flex" --horizontal-pod-autoscaler-sync-period=5s)
   start kube-scheduler "$bin/kube-scheduler" --kubeconfig="$pki/scheduler.kubeconfig" --leader-elect=false \
     --authentication-kubeconfig="$pki/scheduler.kubeconfig" --authorization-kubeconfig="$pki/scheduler.kubeconfig"
   start dns "$PYTHON" "$CLUSTER/lib/dns.py"

@@ -150,6 +150,7 @@ fn essence(kind: &str, object: &Value) -> Value {
         // A real server counts changes of a Deployment's annotations as well, the rehearsal's does not.
         essence["generation"] = json!(metadata["generation"] == status["observedGeneration"]);
         essence["status"]["observedGeneration"] = Value::Null;
+        tell_of_pods(&mut essence["status"]);
     }
     let is_late = |condition: &Value| condition["reason"] == "DeadlineExceeded";
     if kind == "Job" && status["conditions"].as_array().is_some_and(|conditions| conditions.iter().any(is_late)) {
@@ -182,6 +183,25 @@ fn essence(kind: &str, object: &Value) -> Value {
         }
     }
     essence
+}
+
+/// Once the new ReplicaSet has pods, "created" is the same as "is progressing".
+///
+/// A real controller takes a first pod for progress only where it has written `updatedReplicas: 0` before: where the
+/// ReplicaSet counts its pod sooner, there are as many as of the old template, and the condition of the creation
+/// stays (k8s:pkg/controller/deployment/sync.go, `getNewReplicaSet`, whose write makes the one that follows conflict;
+/// progress.go, `syncRolloutStatus`; util/deployment_util.go, `DeploymentProgressing`).
+fn tell_of_pods(status: &mut Value) {
+    if status["updatedReplicas"].as_u64().unwrap_or(0) == 0 {
+        return;
+    }
+    let conditions = status["conditions"].as_array_mut().into_iter().flatten();
+    for condition in conditions.filter(|condition| condition["reason"] == "NewReplicaSetCreated") {
+        let message = condition["message"].as_str().unwrap_or_default();
+        let set = message.strip_prefix("Created new replica set ").unwrap_or(message);
+        condition["message"] = json!(format!("ReplicaSet {set} is progressing."));
+        condition["reason"] = json!("ReplicaSetUpdated");
+    }
 }
 
 /// Whether a pod is still about to end.
