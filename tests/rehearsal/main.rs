@@ -1,6 +1,8 @@
 //! The program's own pipeline on the rehearsal cluster: no network, and a clock that does not wait.
 
 mod deploys;
+mod history;
+mod served;
 mod sim;
 mod stage;
 mod transaction;
