@@ -4,6 +4,7 @@ use std::io::Read;
 use std::process::Stdio;
 
 use jiff::{SignedDuration, Timestamp};
+use keyboss::cluster::LockKind;
 use keyboss::rehearsal::controllers::Controllers;
 use keyboss::rehearsal::face::Face;
 use keyboss::rehearsal::kinds::Kind;
@@ -11,6 +12,7 @@ use keyboss::rehearsal::rights::Denial;
 use keyboss::rehearsal::store::Key;
 use serde_json::{Value, json};
 
+use crate::lock::written;
 use crate::served::Served;
 use crate::stage::{create_namespace, deployed, face, prepared, prepared_with};
 
@@ -143,23 +145,6 @@ fn nobody_reads_to_the_end() {
     assert_eq!(stderr, "");
 }
 
-/// Writes a lock that was renewed so many seconds ago.
-fn lock(face: &Face, version: &str, kind: &str, holder: &str, age: i64) -> Key {
-    let kind = Kind::named(version, kind).unwrap();
-    let key = Key { kind, namespace: "keyboss".to_owned(), name: "keyboss-deploy".to_owned() };
-    let renewed = (Timestamp::now() - SignedDuration::from_secs(age)).to_string();
-    let mut object = json!({"apiVersion": version, "kind": kind.kind,
-        "metadata": {"name": key.name, "namespace": key.namespace, "uid": holder}});
-    match kind.kind {
-        "Lease" => {
-            object["spec"] = json!({"holderIdentity": holder, "renewTime": renewed, "leaseDurationSeconds": 60});
-        }
-        _ => object["data"] = json!({"holderIdentity": holder, "renewTime": renewed, "leaseDurationSeconds": "60"}),
-    }
-    face.change(|server| server.adopt(key.clone(), object));
-    key
-}
-
 #[test]
 fn a_lock_is_shown_and_broken() {
     let (face, _) = with_two_releases();
@@ -174,8 +159,8 @@ fn a_lock_is_shown_and_broken() {
         record["data"]["journal"] = json!(journal);
         server.adopt(unfinished.clone(), record);
     });
-    let lease = lock(&face, "coordination.k8s.io/v1", "Lease", "ana@laptop (run 1)", 5);
-    let map = lock(&face, "v1", "ConfigMap", "bob@ci (run 2)", 100);
+    let lease = written(&face, LockKind::Lease, "ana@laptop (run 1)", Timestamp::now() - SignedDuration::from_secs(5));
+    let map = written(&face, LockKind::ConfigMap, "bob@ci (run 2)", Timestamp::now() - SignedDuration::from_secs(100));
     let holders = || {
         let server = face.server();
         let text = |value: &Value| value.as_str().unwrap().to_owned();
@@ -211,8 +196,8 @@ fn a_lock_is_shown_and_broken() {
 #[test]
 fn who_may_not_use_leases_unlocks_a_config_map() {
     let face = empty("keyboss");
-    lock(&face, "coordination.k8s.io/v1", "Lease", "somebody else", 5);
-    lock(&face, "v1", "ConfigMap", "bob@ci", 100);
+    written(&face, LockKind::Lease, "somebody else", Timestamp::now() - SignedDuration::from_secs(5));
+    written(&face, LockKind::ConfigMap, "bob@ci", Timestamp::now() - SignedDuration::from_secs(100));
     face.rights().deny(Denial { verb: "*".to_owned(), resource: "leases".to_owned() });
     let served = Served::new(&face, "k3d-x", "keyboss");
     let (code, stdout, stderr) = served.told(&["unlock", "--local", "--yes"]);

@@ -1,7 +1,9 @@
 //! The program's own pipeline on the rehearsal cluster: no network, and a clock that does not wait.
 
+mod applied;
 mod deploys;
 mod history;
+mod lock;
 mod served;
 mod sim;
 mod stage;
