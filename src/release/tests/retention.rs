@@ -4,6 +4,9 @@ use super::journal;
 use crate::release::State::{Incomplete, Kept, RolledBack, Running, Succeeded};
 use crate::release::{Journal, State, expendable};
 
+/// What it is about, how releases ended and how many of each, and which records may go.
+type Case<'a> = (&'a str, &'a [(State, usize)], &'a [u64]);
+
 /// Releases from 1 on.
 fn releases(states: &[(State, usize)]) -> Vec<Journal> {
     let states = states.iter().flat_map(|(state, count)| std::iter::repeat_n(*state, *count));
@@ -12,7 +15,7 @@ fn releases(states: &[(State, usize)]) -> Vec<Journal> {
 
 #[test]
 fn ten_stay_and_three_that_succeeded_and_what_is_unfinished() {
-    let table: [(&str, &[(State, usize)], &[u64]); 8] = [
+    let table: &[Case] = &[
         ("none", &[], &[]),
         ("ten", &[(Succeeded, 10)], &[]),
         ("eleven", &[(Succeeded, 11)], &[1]),
@@ -23,8 +26,8 @@ fn ten_stay_and_three_that_succeeded_and_what_is_unfinished() {
         ("two of the newest succeeded", &[(Succeeded, 3), (Kept, 8), (Succeeded, 2)], &[2, 1]),
     ];
     for (what, states, expected) in table {
-        assert_eq!(expendable(&releases(states)), expected, "{what}");
+        assert_eq!(expendable(&releases(states)), *expected, "{what}");
         let backwards: Vec<Journal> = releases(states).into_iter().rev().collect();
-        assert_eq!(expendable(&backwards), expected, "{what}, backwards");
+        assert_eq!(expendable(&backwards), *expected, "{what}, backwards");
     }
 }

@@ -103,3 +103,13 @@ fn one_that_was_broken_off_says_what_it_began() {
         assert!(!text.contains(absent), "{absent}: {text}");
     }
 }
+
+#[test]
+fn the_description_of_its_json_has_every_field() {
+    let description = include_str!("../../../docs/json-output.md");
+    let section = description.split("\n## ").find(|section| section.starts_with("`keyboss history`\n")).unwrap();
+    let value = serde_json::to_value(journal(1, Action::Deploy, State::Succeeded, None)).unwrap();
+    for field in value.as_object().unwrap().keys() {
+        assert!(section.contains(&format!("`{field}`")), "{field}");
+    }
+}
