@@ -33,6 +33,10 @@ pub enum Command {
     Rehearse(RehearseArgs),
     /// Go back to the last release that succeeded before the current one.
     Rollback(RollbackArgs),
+    /// List the releases of an environment, the newest first; or show one.
+    History(HistoryArgs),
+    /// Say who holds the lock of an environment, and break it, if you know that its holder is dead.
+    Unlock(UnlockArgs),
     /// Print the objects of a deploy as YAML, secrets masked; no cluster is needed.
     Render(RenderArgs),
 }
@@ -255,6 +259,42 @@ impl RunArgs {
             _ => Selection::All,
         }
     }
+}
+
+/// Arguments of `keyboss history`.
+#[derive(Args, Debug)]
+pub struct HistoryArgs {
+    /// The release to show; without it all are listed.
+    #[arg(value_name = "RELEASE")]
+    pub release: Option<u64>,
+
+    /// Which environment.
+    #[command(flatten)]
+    pub environment: EnvironmentArgs,
+
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+
+    /// What to print.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub output: Output,
+}
+
+/// Arguments of `keyboss unlock`.
+#[derive(Args, Debug)]
+pub struct UnlockArgs {
+    /// Which environment.
+    #[command(flatten)]
+    pub environment: EnvironmentArgs,
+
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
 }
 
 /// Arguments of `keyboss render`.

@@ -30,11 +30,17 @@ async fn main() -> ExitCode {
         Command::Deploy(arguments) => commands::deploy::run(arguments, redactor.clone()).await,
         Command::Rehearse(arguments) => commands::rehearse::run(arguments, redactor.clone()).await,
         Command::Rollback(arguments) => commands::rollback::run(arguments, redactor.clone()).await,
-        Command::Render(arguments) => commands::render::run(&arguments).map(|()| ExitCode::SUCCESS),
+        Command::History(arguments) => done(commands::history::run(arguments, redactor.clone()).await),
+        Command::Unlock(arguments) => done(commands::unlock::run(arguments, redactor.clone()).await),
+        Command::Render(arguments) => done(commands::render::run(&arguments)),
     };
     outcome.unwrap_or_else(|error| {
         report::error(&error, &redactor);
         let is_locked = matches!(error.downcast_ref(), Some(Refused::Locked(_)));
         ExitCode::from(if is_locked { LOCKED } else { NOTHING_TOUCHED })
     })
+}
+
+fn done(outcome: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    outcome.map(|()| ExitCode::SUCCESS)
 }

@@ -221,13 +221,20 @@ impl Cluster {
         Ok(Lock { place, state, permit, task })
     }
 
-    /// Breaks the lock, whoever holds it.
+    /// Breaks the lock, whoever holds it, if it is as it was `seen`. One that is free by now is as good as broken.
     ///
     /// # Errors
-    /// When somebody wrote it meanwhile.
+    /// A conflict when somebody holds it who wrote it meanwhile.
     pub async fn break_lock(&self, kind: LockKind, seen: &LockState) -> Result<(), Fault> {
+        let place = Place::new(&self.client, &self.namespace, kind);
         let free = LockState { holder: String::new(), ..seen.clone() };
-        Place::new(&self.client, &self.namespace, kind).write(&free).await.map(drop)
+        match place.write(&free).await {
+            Ok(_) => Ok(()),
+            Err(fault) => match place.read().await? {
+                Some(now) if now.is_held() => Err(fault),
+                _ => Ok(()),
+            },
+        }
     }
 }
 

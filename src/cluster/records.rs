@@ -4,7 +4,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::live::to_value;
@@ -26,7 +26,11 @@ const LARGEST: usize = 1024 * 1024 - 16 * 1024;
 
 /// The journals among the ConfigMaps of a namespace, the oldest first. What cannot be read is left out.
 pub fn journals(live: &Live) -> Vec<Journal> {
-    let records = live.of_kind("ConfigMap").filter(|map| map["metadata"]["labels"][NUMBER].is_string());
+    read(live.of_kind("ConfigMap"))
+}
+
+fn read<'a>(maps: impl Iterator<Item = &'a Value>) -> Vec<Journal> {
+    let records = maps.filter(|map| map["metadata"]["labels"][NUMBER].is_string());
     let mut journals: Vec<Journal> =
         records.filter_map(|map| serde_json::from_str(map["data"][JOURNAL].as_str()?).ok()).collect();
     journals.sort_by_key(|journal| journal.release);
@@ -95,6 +99,18 @@ impl Cluster {
         let patch = json!({"data": {JOURNAL: text(journal)?}});
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..Default::default() };
         self.write(maps.patch(&name(journal.release), &params, &Patch::Merge(&patch))).await.map(drop)
+    }
+
+    /// The journals of all releases, the oldest first. It takes no other right than that to list ConfigMaps.
+    ///
+    /// # Errors
+    /// When they cannot be listed.
+    pub async fn journals(&self) -> Result<Vec<Journal>, Fault> {
+        let maps: Api<ConfigMap> = self.namespaced();
+        let records = ListParams::default().labels(&format!("app.kubernetes.io/name={RECORD}"));
+        let list = call(maps.list(&records)).await?;
+        let maps: Vec<Value> = list.items.iter().map(to_value).collect::<Result<_, _>>()?;
+        Ok(read(maps.iter()))
     }
 
     /// The snapshot of a release; None where it is gone.

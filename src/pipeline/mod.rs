@@ -27,6 +27,7 @@ mod started;
 mod stop;
 mod survey;
 mod tidy;
+mod unlock;
 mod wait;
 
 pub use back::plan_back;
@@ -41,6 +42,7 @@ pub use recover::recover;
 pub use refused::Refused;
 pub use selection::Selection;
 pub use stop::Stop;
+pub use unlock::{HeldLock, break_locks, held};
 
 #[cfg(test)]
 mod tests;

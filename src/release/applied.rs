@@ -10,11 +10,10 @@ use serde_json::{Map, Value};
 /// The configuration that `manager` last applied to the object; None where it never did.
 pub fn applied_by(object: &Value, manager: &str) -> Option<Value> {
     let entries = object.pointer("/metadata/managedFields")?.as_array()?;
-    let entry = entries.iter().find(|entry| entry["manager"] == manager && entry["operation"] == "Apply")?;
-    let mut applied = taken(object, &entry["fieldsV1"]);
-    if !applied.is_object() {
-        applied = Value::Object(Map::new());
-    }
+    let is_its = |entry: &&Value| entry["manager"] == manager && entry["operation"] == "Apply";
+    let entry = entries.iter().find(is_its)?;
+    let others: Vec<&Value> = entries.iter().filter(|entry| !is_its(entry)).map(|entry| &entry["fieldsV1"]).collect();
+    let mut applied = taken(object, &entry["fieldsV1"], &others);
     for field in ["apiVersion", "kind"] {
         applied[field] = object[field].clone();
     }
@@ -25,20 +24,30 @@ pub fn applied_by(object: &Value, manager: &str) -> Option<Value> {
     Some(applied)
 }
 
-/// The part of a value that a set of fields names. An empty set is a leaf: the value as a whole.
-fn taken(value: &Value, fields: &Value) -> Value {
-    let Some(members) = fields.as_object().filter(|members| !members.is_empty()) else { return value.clone() };
+/// The part of a value that a set of fields names. An empty set is a leaf: the value as a whole; but where others own
+/// something in it, an empty map or list, in which nothing is ours.
+fn taken(value: &Value, fields: &Value, others: &[&Value]) -> Value {
+    let inside = |member: &str| others.iter().filter_map(|other| other.get(member)).collect::<Vec<_>>();
+    let is_leaf = |fields: &Value| fields.as_object().is_none_or(Map::is_empty);
+    if is_leaf(fields) && others.iter().all(|other| is_leaf(other)) {
+        return value.clone();
+    }
+    let members = || fields.as_object().into_iter().flatten();
     match value {
         Value::Object(map) => {
-            let inner = members.iter().filter_map(|(member, fields)| {
+            let inner = members().filter_map(|(member, fields)| {
                 let key = member.strip_prefix("f:")?;
-                Some((key.to_owned(), taken(map.get(key)?, fields)))
+                Some((key.to_owned(), taken(map.get(key)?, fields, &inside(member))))
             });
             Value::Object(inner.collect())
         }
         Value::Array(items) => {
-            let of = |item: &Value| members.iter().find(|(member, _)| is_named(item, member));
-            Value::Array(items.iter().filter_map(|item| Some(taken(item, of(item)?.1))).collect())
+            let of = |item: &Value| members().find(|(member, _)| is_named(item, member));
+            let inner = items.iter().filter_map(|item| {
+                let (member, fields) = of(item)?;
+                Some(taken(item, fields, &inside(member)))
+            });
+            Value::Array(inner.collect())
         }
         scalar => scalar.clone(),
     }

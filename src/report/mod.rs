@@ -10,12 +10,14 @@
 
 mod board;
 mod going_back;
+pub mod history;
 mod json;
 mod log;
 mod plain;
 mod redact;
 mod screen;
 mod scrub;
+mod stdout;
 mod terminal;
 mod text;
 
@@ -35,6 +37,7 @@ use crate::pipeline::Event;
 pub use going_back::{going_back, unfinished};
 pub use log::{error, log_to_stderr};
 pub use redact::{RedactingLine, RedactingWriter, Redactor};
+pub use stdout::{print, print_json, print_lines};
 
 /// How long one picture of the live terminal stands.
 const FRAME: Duration = Duration::from_millis(200);

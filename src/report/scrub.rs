@@ -1,5 +1,7 @@
 //! The door every event passes before it is shown.
 
+use serde_json::Value;
+
 use crate::pipeline::{Blocker, Diagnosis, Event, Finished, PhaseSummary, Restored, Started};
 
 use super::Redactor;
@@ -8,11 +10,31 @@ use super::text::printable;
 /// Masks secrets and removes control characters in every string of an event.
 pub fn scrub(event: &mut Event, redactor: &Redactor) {
     for text in strings(event) {
-        // Masked first, since a value may hold a character that is about to be removed; and again after it,
-        // since a colour code may have stood inside a value.
-        let clean = printable(&redactor.redact(text));
-        *text = redactor.redact(&clean).into_owned();
+        *text = clean(text, redactor);
     }
+}
+
+/// Masks secrets and removes control characters in every string of a JSON value, names included.
+pub fn scrub_value(value: &mut Value, redactor: &Redactor) {
+    match value {
+        Value::String(text) => *text = clean(text, redactor),
+        Value::Array(items) => items.iter_mut().for_each(|item| scrub_value(item, redactor)),
+        Value::Object(map) => {
+            for (name, mut value) in std::mem::take(map) {
+                scrub_value(&mut value, redactor);
+                map.insert(clean(&name, redactor), value);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// The text without secrets and control characters.
+pub fn clean(text: &str, redactor: &Redactor) -> String {
+    // Masked first, since a value may hold a character that is about to be removed; and again after it,
+    // since a colour code may have stood inside a value.
+    let clean = printable(&redactor.redact(text));
+    redactor.redact(&clean).into_owned()
 }
 
 /// Every string of an event. The patterns name every field, so that a new one cannot be forgotten.

@@ -1,6 +1,10 @@
 //! The program's own pipeline on the rehearsal cluster: no network, and a clock that does not wait.
 
+mod applied;
 mod deploys;
+mod history;
+mod lock;
+mod served;
 mod sim;
 mod stage;
 mod transaction;

@@ -1,0 +1,40 @@
+//! The way to an environment's namespace for what needs no manifest.
+
+use anyhow::{Context, Result};
+
+use super::common::project;
+use crate::cli::{ClusterArgs, EnvironmentArgs};
+use crate::cluster::{Cluster, Fault, Served, choose, connect};
+use crate::environment::Environment;
+use crate::pipeline::check_context;
+
+/// A namespace in a cluster.
+pub struct Reached {
+    /// The namespace.
+    pub cluster: Cluster,
+    place: String,
+}
+
+impl Reached {
+    /// What a request came to, or why not and where.
+    ///
+    /// # Errors
+    /// The request's own, with the place and what was being done.
+    pub fn told<T>(&self, doing: &str, answer: Result<T, Fault>) -> Result<T> {
+        answer.with_context(|| format!("{}: {doing}", self.place))
+    }
+}
+
+/// The environment's namespace, by the context that was chosen; nothing is sent yet.
+///
+/// # Errors
+/// When there is no such environment or context, or the environment does not name that context.
+pub async fn reach(arguments: &EnvironmentArgs, cluster: &ClusterArgs) -> Result<Reached> {
+    let environment = Environment::load(&project(arguments.project.as_deref())?, arguments.name(), &arguments.set)?;
+    let context = choose(cluster.kubeconfig.as_deref(), cluster.context.as_deref())?;
+    check_context(&environment, &context)?;
+    let connection = connect(&context).await?;
+    let namespace = &environment.values.namespace;
+    let place = format!("context {}, {}", context.context, connection.server);
+    Ok(Reached { cluster: Cluster::new(connection.client, namespace, Served::default()), place })
+}
