@@ -27,7 +27,7 @@ pub use kinds::{Served, serve};
 pub use live::Live;
 pub use lock::{LOCK_NAME, Lock, LockKind, LockState, LockTimes, Permit};
 pub use managed_fields::last_change;
-pub use records::{is_record, journals};
+pub use records::{is_record, journals, next_release};
 pub use watch::Watch;
 
 use std::future::Future;

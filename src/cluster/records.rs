@@ -37,6 +37,12 @@ fn read<'a>(maps: impl Iterator<Item = &'a Value>) -> Vec<Journal> {
     journals
 }
 
+/// The number of the next release: after that of every record, of those too that cannot be read.
+pub fn next_release(live: &Live) -> u64 {
+    let numbers = live.of_kind("ConfigMap").filter_map(|map| map["metadata"]["labels"][NUMBER].as_str()?.parse().ok());
+    numbers.max().unwrap_or(0) + 1
+}
+
 /// Whether an object is the record of a release.
 pub fn is_record(object: &Value) -> bool {
     object["metadata"]["labels"]["app.kubernetes.io/name"] == RECORD

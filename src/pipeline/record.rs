@@ -8,7 +8,7 @@ use super::persist::persist;
 use super::preconditions::identity;
 use super::survey::Survey;
 use super::{Change, Options, PhaseSummary, Prepared, seen};
-use crate::cluster::{Clock, Cluster, Fault};
+use crate::cluster::{Clock, Cluster, Fault, next_release};
 use crate::readiness::{Memory, Readiness, assess};
 use crate::release::{
     Action, Before, Intent, Journal, PhaseEntry, Rendered, Snapshot, State, Written, applied_by, content, kept,
@@ -45,7 +45,7 @@ impl Record {
             Action::Deploy | Action::Reset => None,
         };
         let journal = Journal {
-            release: prepared.journals.last().map_or(1, |last| last.release + 1),
+            release: next_release(&prepared.live),
             action: options.action,
             state: State::Running,
             started: clock.now(),

@@ -28,20 +28,29 @@ pub async fn roll_back(
     clock: Clock,
     events: &Events,
 ) -> Vec<Restored> {
+    if snapshot.is_first {
+        return first_install(snapshot);
+    }
     let began = clock.elapsed();
     events.emit(Event::RollbackStarted { objects: snapshot.before.len(), timeout_seconds: TIMEOUT.as_secs() });
     let mut rollback = Rollback { cluster, snapshot, events, table: BTreeMap::new() };
-    if snapshot.is_first {
-        rollback.first_install();
-    } else {
-        rollback.rounds(phase, clock, began + TIMEOUT).await;
-    }
+    rollback.rounds(phase, clock, began + TIMEOUT).await;
     let table: Vec<Restored> = rollback.table.into_values().collect();
     events.emit(Event::RollbackFinished {
         complete: is_complete(&table),
         seconds: (clock.elapsed() - began).as_secs_f64(),
     });
     table
+}
+
+/// There is nothing to go back to: everything stays, to be looked at and to be finished by the next deploy (RULES.md T9).
+fn first_install(snapshot: &Snapshot) -> Vec<Restored> {
+    let deployments = snapshot.before.iter().filter(|before| before.id.kind == "Deployment");
+    deployments.map(|before| restored(before, RestoreOutcome::FirstInstall, None)).collect()
+}
+
+fn restored(before: &Before, outcome: RestoreOutcome, reason: Option<String>) -> Restored {
+    Restored { object: before.id.to_string(), outcome, reason, was_unhealthy: before.healthy == Some(false) }
 }
 
 /// Whether everything is as it was, less what stays by rule.
@@ -57,13 +66,6 @@ struct Rollback<'a> {
 }
 
 impl Rollback<'_> {
-    /// There is nothing to go back to: everything stays, to be looked at and to be finished by the next deploy.
-    fn first_install(&mut self) {
-        for before in self.snapshot.before.iter().filter(|before| before.id.kind == "Deployment") {
-            self.note(before, RestoreOutcome::FirstInstall, None);
-        }
-    }
-
     async fn rounds(&mut self, phase: Phase, clock: Clock, deadline: Duration) {
         let mut written = BTreeMap::new();
         for round in 1..=ROUNDS {

@@ -175,7 +175,9 @@ pub fn restored_table(table: &[Restored]) -> Vec<String> {
     }
     let width = table.iter().map(|one| one.object.len()).max().unwrap_or(0);
     let row = |one: &Restored| format!("  {:<width$}  {}", one.object, restored(one));
-    std::iter::once("after the rollback:".to_owned()).chain(table.iter().map(row)).collect()
+    let is_first = table.iter().all(|one| one.outcome == RestoreOutcome::FirstInstall);
+    let heading = if is_first { "nothing to go back to:" } else { "after the rollback:" };
+    std::iter::once(heading.to_owned()).chain(table.iter().map(row)).collect()
 }
 
 /// "rolled back in 12.0s".

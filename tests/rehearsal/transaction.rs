@@ -283,3 +283,86 @@ async fn what_a_release_no_longer_has_is_told_and_pruned_only_when_asked() {
     assert_eq!(roll_back(&face).await, Some(1), "its object comes back");
     assert!(ingress(&face));
 }
+
+#[tokio::test(start_paused = true)]
+async fn evidence_is_gathered_first_then_configuration_goes_back_then_what_reads_it() {
+    let face = face();
+    let controllers = Controllers::start(&face);
+    deployed(prepared_with(&face, "local", "k3d-x", &[]).await).await;
+    drop(controllers);
+    sleep(Duration::from_secs(30)).await;
+    let mut ailments = Ailments::default();
+    ailments.add(Ailment::Image, "saleor-storefront");
+    let controllers = Controllers::with(&face, ailments);
+    face.faults().forget();
+    let change = ["saleor.allowedHosts=[a.example]", "images.saleor.tag=3.23", IMAGE[1][0]];
+    let (ended, events) = run(&face, &change, &options()).await;
+    assert!(matches!(ended, Ok(Ending::Failed)), "{ended:?}");
+    let place = |is: &dyn Fn(&Event) -> bool| events.iter().position(is).unwrap();
+    let diagnosed = place(&|event| matches!(event, Event::Diagnosis(_)));
+    assert!(diagnosed < place(&|event| matches!(event, Event::RollbackStarted { .. })), "RULES.md T5");
+
+    let received: Vec<String> =
+        face.faults().received().into_iter().filter(|one| one.is_write).map(|one| one.what).collect();
+    let last = |what: &str| received.iter().rposition(|one| one == what).unwrap();
+    // Journals are patched too, but not between the two: the last patch of a ConfigMap before Deployments is the shop's.
+    let first_back = received
+        .iter()
+        .enumerate()
+        .filter(|(index, one)| *index < last("patch deployments") && *one == "patch configmaps");
+    let back: Vec<usize> = first_back.map(|(index, _)| index).collect();
+    let deployments: Vec<usize> =
+        received.iter().enumerate().filter(|(_, one)| *one == "patch deployments").map(|(index, _)| index).collect();
+    // Eight shop Deployments went forward at most; those that came back follow the ConfigMap that came back.
+    assert!(back.last().unwrap() < deployments.last().unwrap(), "RULES.md T6: {received:?}");
+    let forward = deployments.iter().filter(|index| *index < back.last().unwrap()).count();
+    assert_eq!(forward * 2, deployments.len(), "each goes back once, after the configuration: {received:?}");
+
+    let Some(Event::DeployFinished(finished)) = events.last() else { panic!("{events:?}") };
+    let job = finished.restored.iter().find(|one| one.object.starts_with("Job migrate-")).unwrap();
+    assert_eq!(job.outcome, RestoreOutcome::Stays);
+    assert!(job.reason.as_deref().unwrap().contains("the old code runs on the new schema"), "RULES.md T11: {job:?}");
+    drop(controllers);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_not_ready_before_is_not_waited_for() {
+    let face = face();
+    let controllers = Controllers::start(&face);
+    deployed(prepared_with(&face, "local", "k3d-x", &IMAGE[0]).await).await;
+    drop(controllers);
+    let mut ailments = Ailments::default();
+    ailments.add(Ailment::Unready, "saleor-storefront");
+    let controllers = Controllers::with(&face, ailments);
+    let (ended, _) = run(&face, &IMAGE[1], &Options { rolls_back: false, ..options() }).await;
+    assert!(matches!(ended, Ok(Ending::Failed)), "{ended:?}");
+    drop(controllers);
+    let mut ailments = Ailments::default();
+    ailments.add(Ailment::Unready, "saleor-storefront");
+    ailments.add(Ailment::Image, "saleor-dashboard");
+    let _controllers = Controllers::with(&face, ailments);
+    let change = [IMAGE[2][0], "images.dashboard.tag=next"];
+    let (ended, events) = run(&face, &change, &options()).await;
+    assert!(matches!(ended, Ok(Ending::Failed)), "{ended:?}");
+    assert_eq!(tag(&face), "2.0.0");
+    let Some(Event::DeployFinished(finished)) = events.last() else { panic!("{events:?}") };
+    let of = |name: &str| finished.restored.iter().find(|one| one.object == name).unwrap();
+    assert!(of("Deployment saleor-storefront").was_unhealthy, "RULES.md T10: {finished:?}");
+    assert!(!of("Deployment saleor-dashboard").was_unhealthy, "{finished:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn jobs_are_collected_after_two_releases() {
+    let face = face();
+    let _controllers = Controllers::start(&face);
+    let jobs = |face: &Face| {
+        let server = face.server();
+        let all = server.store().list(Kind::named("batch/v1", "Job").unwrap(), "keyboss");
+        all.filter(|job| job["metadata"]["labels"]["app.kubernetes.io/name"] == "migrate").count()
+    };
+    for (tag, expected) in [("3.22", 1), ("3.23", 2), ("3.24", 2)] {
+        deployed(prepared_with(&face, "local", "k3d-x", &[&format!("images.saleor.tag={tag}")]).await).await;
+        sleep(Duration::from_secs(30)).await;
+        assert_eq!(jobs(&face), expected, "RULES.md T14: after {tag}");
+    }
+}
