@@ -265,8 +265,9 @@ fn check_objects(request: &Request, live: &Live, skipped: &BTreeMap<Phase, Strin
                 "{} exists and is not managed by keyboss (label app.kubernetes.io/managed-by); rename or delete it",
                 object.id
             ));
-        } else if let Some(reason) = blocked(existing, Some(&object.value)) {
-            reasons.push(format!("{}: {reason}", object.id));
+        } else {
+            let all = blocked(existing, Some(&object.value));
+            reasons.extend(all.into_iter().map(|reason| format!("{}: {reason}", object.id)));
         }
     }
     if reasons.is_empty() { Ok(()) } else { Err(Refused::Because(reasons)) }
