@@ -11,7 +11,7 @@ mod retention;
 mod snapshot;
 mod target;
 
-pub use applied::applied_by;
+pub use applied::{applied_by, is_named};
 pub use journal::{Action, Author, Intent, Journal, PhaseEntry, State, Written};
 pub use restore::{Step, restore, stays};
 pub use retention::expendable;
