@@ -112,11 +112,12 @@ impl Fields {
         *place = place.union(fields);
     }
 
-    /// The fields that a value has.
+    /// The fields that a value has, less mappings that are empty in it.
     pub fn living(&self, value: &Value) -> Self {
         let inner = |(element, inner): (&String, &Self)| {
-            let left = inner.living(find(value, element)?);
-            (!left.is_empty()).then(|| (element.clone(), left))
+            let value = find(value, element)?;
+            let left = inner.living(value);
+            (!left.is_empty() && *value != json!({})).then(|| (element.clone(), left))
         };
         Self { own: self.own, inner: self.inner.iter().filter_map(inner).collect() }
     }
@@ -228,8 +229,8 @@ mod tests {
     fn living_fields_are_those_of_the_value() {
         let port = |number: u64| format!("k:{{\"port\":{number}}}");
         let set = json!({"f:spec": {"f:gone": {"f:all": {}}, "f:ports": {port(1): {".": {}, "f:a": {}}, port(2): {".": {}}}},
-                         "f:set": {"v:\"x\"": {}, "v:\"y\"": {}}});
-        let value = json!({"spec": {"ports": [{"port": 1, "a": 0}]}, "set": ["y"]});
+                         "f:set": {"v:\"x\"": {}, "v:\"y\"": {}}, "f:empty": {}});
+        let value = json!({"spec": {"ports": [{"port": 1, "a": 0}]}, "set": ["y"], "empty": {}});
         let expected = json!({"f:spec": {"f:ports": {port(1): {".": {}, "f:a": {}}}}, "f:set": {"v:\"y\"": {}}});
         assert_eq!(fields(set).living(&value).write(), expected);
     }

@@ -25,12 +25,12 @@ pub fn taken_over(live: &Value, initial: &[&str], version: &str) -> Option<Value
     let before = entries(live);
     let (ours, rest): (Vec<&Value>, Vec<&Value>) = before.iter().partition(|entry| is_taken(entry));
     let (kept, rest): (Vec<&Value>, Vec<&Value>) = rest.into_iter().partition(|entry| is_initial(entry));
-    let mut applied = union(live, &ours, version);
+    let mut applied = union(live, &ours);
     applied.take(&path("/status"));
     applied.take(&path(LAST_APPLIED_POINTER));
 
-    let mut values = union(live, &kept, version);
-    let others = union(live, &rest, version);
+    let mut values = union(live, &kept);
+    let others = union(live, &rest);
     let mut pointers: Vec<String> = initial.iter().map(|pointer| (*pointer).to_owned()).collect();
     if live["kind"] == "Secret" {
         let keys = live["data"].as_object().into_iter().flatten().map(|(key, _)| key);
@@ -88,14 +88,12 @@ fn is_initial(entry: &Value) -> bool {
     entry["manager"] == INITIAL_FIELD_MANAGER && entry["operation"] == "Update"
 }
 
-/// The fields of several entries. Those that were written under another version count as far as the object, which was
-/// read under this one, has them: the schemas of two versions need not be the same.
-fn union(live: &Value, entries: &[&Value], version: &str) -> Fields {
-    let fields = |entry: &&Value| {
-        let fields = Fields::read(&entry["fieldsV1"]);
-        if entry["apiVersion"] == version { fields } else { fields.living(live) }
-    };
-    entries.iter().map(fields).fold(Fields::default(), |all, fields| all.union(&fields))
+/// The fields of several entries, as far as the object has them as it was read: the version under which they were
+/// written may have another schema. An empty mapping is left to nobody: appliers own none
+/// (k8s:vendor/sigs.k8s.io/structured-merge-diff/v4/typed/tofieldset.go), so our first apply would take it away.
+fn union(live: &Value, entries: &[&Value]) -> Fields {
+    let fields = entries.iter().map(|entry| Fields::read(&entry["fieldsV1"]));
+    fields.fold(Fields::default(), |all, fields| all.union(&fields)).living(live)
 }
 
 #[cfg(test)]
@@ -118,10 +116,16 @@ mod tests {
     #[test]
     fn what_kubectl_owns_is_ours_and_initial_fields_are_kept() {
         let labels = json!({".": {}, "f:app": {}});
+        let volumes = |all: bool| match all {
+            true => json!({"k:{\"name\":\"v\"}": {".": {}, "f:name": {}, "f:emptyDir": {}}}),
+            false => json!({"k:{\"name\":\"v\"}": {".": {}, "f:name": {}}}),
+        };
         let notes = json!({".": {}, "f:kubectl.kubernetes.io/last-applied-configuration": {}});
         let live = object(
             "Deployment",
-            json!({"metadata": {"annotations": {LAST_APPLIED: "{}", "other": "x"}}, "spec": {"replicas": 4, "paused": false}}),
+            json!({"metadata": {"annotations": {LAST_APPLIED: "{}", "other": "x"}, "labels": {"app": "api"}}, "spec": {
+                "replicas": 4, "paused": false, "template": {"spec": {"volumes": [{"name": "v", "emptyDir": {}}],
+                    "containers": [{"name": "api", "image": "x"}]}}}}),
             &[
                 entry(
                     "kubectl-client-side-apply",
@@ -130,7 +134,7 @@ mod tests {
                     "05",
                     &json!({
                         "f:metadata": {"f:annotations": notes, "f:labels": labels},
-                        "f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:containers": {
+                        "f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:volumes": volumes(true), "f:containers": {
                             "k:{\"name\":\"api\"}": {".": {}, "f:name": {}, "f:image": {}}}}}},
                     }),
                 ),
@@ -148,7 +152,7 @@ mod tests {
                 "07",
                 &json!({
                     "f:metadata": {"f:labels": labels},
-                    "f:spec": {"f:paused": {}, "f:template": {"f:spec": {"f:containers": {
+                    "f:spec": {"f:paused": {}, "f:template": {"f:spec": {"f:volumes": volumes(false), "f:containers": {
                         "k:{\"name\":\"api\"}": {".": {}, "f:name": {}, "f:image": {}}}}}},
                 }),
             ),
@@ -251,7 +255,7 @@ mod tests {
                 "an applier of ours and of kubectl's, and a subresource, which is no configuration",
                 object(
                     "Deployment",
-                    json!({"metadata": {}, "spec": {"replicas": 2}}),
+                    json!({"metadata": {}, "spec": {"replicas": 2, "template": {"a": 1}}}),
                     &[
                         entry("keyboss", "Apply", "apps/v1", "02", &json!({"f:spec": {"f:template": {"f:a": {}}}})),
                         entry("kubectl", "Apply", "apps/v1", "01", &json!({"f:spec": {"f:template": {}}})),

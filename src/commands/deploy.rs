@@ -9,7 +9,7 @@ use super::interrupt::listen;
 use super::supplied::supplied;
 use crate::cli::DeployArgs;
 use crate::cluster::{Clock, choose, connect};
-use crate::pipeline::{Ending, Events, Refused, Request, check_context, prepare, preview};
+use crate::pipeline::{Ending, Events, Refused, Request, check_context, prepare, preview, tell_adopted};
 use crate::report::{self, Redactor};
 
 /// Deploys an environment; the exit code says how it ended (RULES.md D).
@@ -25,7 +25,7 @@ pub async fn run(arguments: DeployArgs, redactor: Redactor) -> Result<ExitCode> 
     check_context(&environment, &context)?;
     let connection = connect(&context).await?;
     let (selection, clock) = (run.selection(), Clock::start());
-    let request = Request { environment, plan, context, connection, supplied, selection, clock };
+    let request = Request { environment, plan, context, connection, supplied, selection, adopts: run.adopt, clock };
     let options = options(run, &arguments.environment);
 
     let (events, receiver) = Events::channel();
@@ -46,5 +46,6 @@ async fn look(request: Request, redactor: &Redactor, events: &Events) -> Result<
     prepared.secrets.iter().for_each(|value| redactor.add(value));
     events.emit(started(&prepared, true, false));
     prepared.notices.iter().for_each(|notice| events.notice(None, notice));
+    tell_adopted(&prepared, events);
     Ok(if preview(&prepared, events).await { Ending::Done } else { Ending::Failed })
 }

@@ -2,6 +2,7 @@
 //!
 //! It decides, and knows neither HTTP nor terminals.
 
+mod adopt;
 mod apply;
 mod begin;
 mod deploy;
@@ -27,6 +28,7 @@ mod survey;
 mod tidy;
 mod wait;
 
+pub use adopt::tell_adopted;
 pub use begin::begin;
 pub use deploy::{Ending, Options, deploy};
 pub use events::{
