@@ -57,14 +57,14 @@ fn adopted(prepared: &Prepared) -> Vec<(&Object, &Value)> {
     living.filter(|(_, live)| !is_ours(live)).collect()
 }
 
-/// Says what is taken over, and what of it a deploy leaves as it is though the manifests say otherwise.
+/// Says what is to be taken over, and what of it a deploy leaves as it is though the manifests say otherwise.
 pub fn tell_adopted(prepared: &Prepared, events: &Events) {
     let adopted = adopted(prepared);
     if adopted.is_empty() {
         return;
     }
     let names: Vec<String> = adopted.iter().map(|(object, _)| object.id.to_string()).collect();
-    events.notice(None, format!("taken over (--adopt): {}", names.join(", ")));
+    events.notice(None, format!("to be taken over (--adopt): {}", names.join(", ")));
     let kept = adopted.iter().filter(|(object, _)| object.secret.is_none()).flat_map(|(object, live)| {
         let moved = |pointer: &str, value: &Value| live.pointer(pointer).is_some_and(|has| has != value);
         let fields = object.initial.iter().filter(move |field| moved(&field.pointer, &field.value));

@@ -157,7 +157,7 @@ async fn an_old_installation_is_refused_and_with_adopt_taken_over() {
     let (ending, events) = run(&face, true).await;
     assert_eq!(ending, Ok(Ending::Done), "{}", message(&events));
     let told = notices(&events);
-    assert!(told.contains("taken over (--adopt): ConfigMap keyboss-config, Secret keyboss-secrets, "), "{told}");
+    assert!(told.contains("to be taken over (--adopt): ConfigMap keyboss-config, Secret keyboss-secrets, "), "{told}");
     let kept = "ConfigMap keyboss-config /data/POSTGRES_HOST, Service postgres-primary /spec/selector, Deployment saleor-api \
                 /spec/replicas";
     assert!(told.contains(kept), "{told}");
@@ -312,6 +312,43 @@ async fn a_failed_adoption_goes_back_to_the_old_configuration_however_often() {
     let _controllers = Controllers::start(&face);
     let (ending, events) = run(&face, true).await;
     assert_eq!(ending, Ok(Ending::Done), "{}", message(&events));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_adoption_that_is_killed_is_rolled_back_and_made_by_the_next() {
+    let clean = face();
+    let controllers = Controllers::start(&clean);
+    install(&clean, old_installation()).await;
+    sleep(Duration::from_secs(60)).await;
+    let installed = clean.faults().requests();
+    assert_eq!(run(&clean, true).await.0, Ok(Ending::Done));
+    let requests = clean.faults().requests() - installed;
+    drop(controllers);
+    for part in 1..=6 {
+        let face = face();
+        let _controllers = Controllers::start(&face);
+        install(&face, old_installation()).await;
+        sleep(Duration::from_secs(60)).await;
+        let before = all(&face);
+        let killed_at = face.faults().requests() + requests * part / 7;
+        let killed = async {
+            while face.faults().requests() < killed_at {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            ending = run(&face, true) => panic!("{part}: it ended: {ending:?}"),
+            () = killed => {}
+        }
+        sleep(Duration::from_secs(61)).await;
+        let (ending, events) = run(&face, true).await;
+        assert_eq!(ending, Ok(Ending::Done), "{part}: {}", notices(&events));
+        let after = all(&face);
+        assert_eq!(after["Secret keyboss-secrets"]["data"], before["Secret keyboss-secrets"]["data"], "{part}");
+        assert_eq!(after["ConfigMap keyboss-config"]["data"]["POSTGRES_HOST"], "postgres-1.postgres", "{part}");
+        let (_, events) = run(&face, false).await;
+        assert_eq!(message(&events), "nothing changed", "{part}");
+    }
 }
 
 /// The managers of every object of the old installation, less when they wrote.
