@@ -26,7 +26,7 @@ async fn rehearse(mut environment: Environment, plan: Plan) {
     let connection = face.connection(&environment.values.namespace).unwrap();
     let supplied = [("RSA_PRIVATE_KEY".to_owned(), "no key".to_owned())].into();
     let (selection, clock) = (Selection::All, face.clock());
-    let request = Request { environment, plan, context, connection, supplied, selection, clock };
+    let request = Request { environment, plan, context, connection, supplied, selection, adopts: false, clock };
     let (events, _receiver) = Events::channel();
     let options = Options::new(Duration::from_secs(900), Author::default());
     let ending = deploy(prepare(request).await.unwrap(), &options, &events).await;

@@ -241,6 +241,10 @@ pub struct RunArgs {
     #[arg(long)]
     pub prune: bool,
 
+    /// Take over what an older script has deployed by `kubectl apply`: secrets, data and addresses stay.
+    #[arg(long)]
+    pub adopt: bool,
+
     /// A YAML file of secret values, KEY: text, that only you may read.
     #[arg(long, value_name = "FILE")]
     pub secrets_file: Option<PathBuf>,

@@ -119,6 +119,13 @@ fn a_tenant_has_a_namespace_and_nobody_else_has() {
 }
 
 #[test]
+fn where_nothing_is_to_be_taken_over_adopt_changes_nothing() {
+    for place in ["--local", "--deti"] {
+        assert_told(&[place, "--adopt", "--only", "config"], 0, &["rehearsal: deployed to namespace"]);
+    }
+}
+
+#[test]
 fn real_time_is_not_skipped() {
     let began = Instant::now();
     assert_told(&["--local", "--real-time", "--fail", "image:redis"], 1, &["FAILED StatefulSet redis: ErrImagePull"]);

@@ -8,7 +8,7 @@ use crate::cli::ClusterArgs;
 use crate::cluster::{Clock, Cluster, choose, connect, serve};
 use crate::environment::Environment;
 use crate::pipeline::{Request, Selection, check_context, prepare};
-use crate::rehearsal::stage::Copied;
+use crate::rehearsal::stage::{Copied, namespace};
 use crate::render::{ObjectId, Plan};
 
 /// Kinds that a plan does not hold, but that its Deployments live by.
@@ -24,6 +24,7 @@ pub async fn copied(
     plan: &Plan,
     supplied: &BTreeMap<String, String>,
     selection: Selection,
+    adopts: bool,
 ) -> Result<Copied> {
     let context = choose(arguments.kubeconfig.as_deref(), arguments.context.as_deref())?;
     check_context(environment, &context)?;
@@ -36,11 +37,16 @@ pub async fn copied(
         connection,
         supplied: supplied.clone(),
         selection,
+        adopts,
         clock: Clock::start(),
     })
     .await?;
     let mut objects: Vec<_> = prepared.live.iter().cloned().collect();
     if prepared.namespace_exists {
+        // One that is not ours is not read.
+        if !prepared.namespace_is_ours {
+            objects.push(namespace(prepared.cluster.namespace()));
+        }
         let owned = |text: &str| text.to_owned();
         let kinds: BTreeSet<_> = BELOW.iter().map(|(version, kind)| (owned(version), owned(kind))).collect();
         let below = Cluster::new(client.clone(), prepared.cluster.namespace(), serve(&client, &kinds).await?);

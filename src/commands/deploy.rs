@@ -25,7 +25,7 @@ pub async fn run(arguments: DeployArgs, redactor: Redactor) -> Result<ExitCode> 
     check_context(&environment, &context)?;
     let connection = connect(&context).await?;
     let (selection, clock) = (run.selection(), Clock::start());
-    let request = Request { environment, plan, context, connection, supplied, selection, clock };
+    let request = Request { environment, plan, context, connection, supplied, selection, adopts: run.adopt, clock };
     let options = options(run, &arguments.environment);
 
     let (events, receiver) = Events::channel();

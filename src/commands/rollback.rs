@@ -43,7 +43,7 @@ pub async fn run(arguments: RollbackArgs, redactor: Redactor) -> Result<ExitCode
 
     let Place { environment, context, connection, .. } = place;
     let (supplied, selection, clock) = (BTreeMap::new(), Selection::All, Clock::start());
-    let request = Request { environment, plan, context, connection, supplied, selection, clock };
+    let request = Request { environment, plan, context, connection, supplied, selection, adopts: false, clock };
     let options = Options { action, prunes: true, ..Options::new(arguments.timeout, author()) };
     let (events, receiver) = Events::channel();
     let reporter = tokio::spawn(report::run(arguments.output, redactor.clone(), receiver));

@@ -2,6 +2,7 @@
 //!
 //! It decides, and knows neither HTTP nor terminals.
 
+mod adopt;
 mod apply;
 mod back;
 mod begin;

@@ -6,7 +6,7 @@ use glob_match::glob_match;
 use serde_json::Value;
 
 use super::secrets::{self, Resolved};
-use super::{Refused, Selection, left_out, lock, rights};
+use super::{Refused, Selection, adopt, left_out, lock, rights};
 use crate::cluster::{self, Access, Clock, Cluster, Connection, ContextChoice, Live, call, denied, journals, serve};
 use crate::environment::Environment;
 use crate::readiness::blocked;
@@ -28,6 +28,8 @@ pub struct Request {
     pub supplied: BTreeMap<String, String>,
     /// The phases that run.
     pub selection: Selection,
+    /// Whether what an older script of kubectl's has deployed is taken over.
+    pub adopts: bool,
     /// The wall clock, as it was taken once for all that this process does.
     pub clock: Clock,
 }
@@ -265,13 +267,12 @@ fn check_objects(request: &Request, live: &Live, skipped: &BTreeMap<Phase, Strin
         if skipped.contains_key(&phase) || !request.selection.includes(phase) {
             continue;
         }
-        if !is_ours(existing) {
-            reasons.push(format!(
-                "{} exists and is not managed by keyboss (label app.kubernetes.io/managed-by); rename or delete it",
-                object.id
-            ));
-        } else if let Some(reason) = blocked(existing, Some(&object.value)) {
-            reasons.push(format!("{}: {reason}", object.id));
+        match adopt::foreign(&object.id, existing, request.adopts) {
+            Some(reason) => reasons.push(reason),
+            None => {
+                let all = blocked(existing, Some(&object.value));
+                reasons.extend(all.into_iter().map(|reason| format!("{}: {reason}", object.id)));
+            }
         }
     }
     if reasons.is_empty() { Ok(()) } else { Err(Refused::Because(reasons)) }

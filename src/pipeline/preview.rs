@@ -1,5 +1,6 @@
 //! What a deploy would change (`--dry-run`).
 
+use super::adopt::tell_adopted;
 use super::started::started;
 use super::survey::of_phase;
 use super::{Change, Diagnosis, Event, Events, Finished, Outcome, PhaseSummary, Prepared};
@@ -11,6 +12,7 @@ use crate::render::Phase;
 pub async fn preview(prepared: &Prepared, events: &Events) -> bool {
     events.emit(started(prepared, true, false));
     prepared.notices.iter().for_each(|notice| events.notice(None, notice));
+    tell_adopted(prepared, events);
     let clock = prepared.request.clock.from_now();
     if !prepared.namespace_exists {
         events.notice(

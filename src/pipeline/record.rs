@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::apply::Done;
 use super::persist::persist;
-use super::preconditions::identity;
+use super::preconditions::{identity, is_ours};
 use super::survey::Survey;
 use super::{Change, Options, PhaseSummary, Prepared, seen};
 use crate::cluster::{Clock, Cluster, Fault, next_release};
@@ -162,11 +162,16 @@ fn rendered(prepared: &Prepared) -> Vec<Rendered> {
 }
 
 /// Whether there is nothing that could be gone back to: no release succeeded yet, and where none was even tried, there
-/// is no Deployment (RULES.md T9).
+/// is no Deployment (RULES.md T9). Deployments that are being taken over can be gone back to, however often that is
+/// tried.
 fn is_first(prepared: &Prepared) -> bool {
     let has_succeeded = prepared.journals.iter().any(|journal| journal.state == State::Succeeded);
-    let is_new = || deployments(&prepared.request.plan).all(|object| prepared.live.get(&object.id).is_none());
-    !has_succeeded && (!prepared.journals.is_empty() || is_new())
+    let mut living = deployments(&prepared.request.plan).filter_map(|object| prepared.live.get(&object.id));
+    let is_there = match prepared.journals.is_empty() {
+        true => living.next().is_some(),
+        false => living.any(|live| !is_ours(live)),
+    };
+    !has_succeeded && !is_there
 }
 
 fn deployments(plan: &Plan) -> impl Iterator<Item = &Object> {

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use super::preconditions::would_differ;
 use super::{Change, Prepared, Refused};
 use crate::cluster::Fault;
-use crate::readiness::{Memory, Readiness, assess};
+use crate::readiness::{Memory, Readiness, assess, way_round};
 use crate::render::{Object, ObjectId, Phase};
 
 use super::seen;
@@ -84,14 +84,7 @@ fn has_failed(object: &Object, live: &serde_json::Value) -> bool {
 
 /// An object that the server would not take. 422 on an object that exists is nearly always a field that cannot change.
 fn refused(object: &Object, fault: &Fault) -> String {
-    let remedy = match (fault.code(), object.id.kind.as_str()) {
-        (Some(422), "StatefulSet") => {
-            "; its immutable fields cannot be changed in place: take a dump (the CronJob postgres-backup), then `keyboss \
-             deploy --reset` and restore it"
-        }
-        (Some(422), "Deployment") => "; if its selector is to change, delete the Deployment and deploy again",
-        (Some(422), "Service") => "; if its clusterIP is to change, delete the Service and deploy again",
-        _ => "",
-    };
+    let way = way_round(&object.id.kind).filter(|_| fault.code() == Some(422));
+    let remedy = way.map_or_else(String::new, |way| format!("; {way}"));
     format!("{}: {fault} ({}){remedy}", object.id, object.source)
 }

@@ -14,6 +14,7 @@ mod container;
 mod deployment;
 pub mod grace;
 mod identity;
+mod immutable;
 mod job;
 mod look;
 mod memory;
@@ -23,6 +24,7 @@ mod revision;
 mod service;
 mod stateful_set;
 mod target;
+mod volumes;
 mod warning;
 mod world;
 
@@ -34,6 +36,7 @@ use std::time::Duration;
 use look::Look;
 
 pub use blocked::blocked;
+pub use immutable::way_round;
 pub use memory::Memory;
 pub use outcome::{Failure, Progress, Readiness, Reason, Suspicion, worst};
 pub use revision::pods_of;

@@ -124,9 +124,12 @@ impl Write<'_> {
         Ok(object)
     }
 
-    /// Notes who owns what after a write that is no apply: `object` is what was written, less its managers.
+    /// Notes who owns what after a write that is no apply: `object` is what was written. Managers that are written with
+    /// it replace the live ones; none do not
+    /// (k8s:staging/src/k8s.io/apiserver/pkg/endpoints/handlers/fieldmanager/fieldmanager.go, `Update`).
     pub fn update(&self, live: Option<&Value>, object: &mut Value) {
-        let before = live.map(entries).unwrap_or_default();
+        let given = live.map(|_| entries(object)).filter(|given| !given.is_empty());
+        let before = given.or_else(|| live.map(entries)).unwrap_or_default();
         let version = object["apiVersion"].as_str().unwrap_or_default().to_owned();
         let nothing = json!({});
         let difference =

@@ -25,6 +25,12 @@ pub fn supply_keys(plan: &Plan, supplied: &mut BTreeMap<String, String>) {
     }
 }
 
+/// A namespace that somebody else has made.
+pub fn namespace(name: &str) -> Value {
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "uid": "tenant"},
+           "status": {"phase": "Active"}})
+}
+
 /// What lives in a real cluster.
 pub struct Copied {
     /// The context that leads there.
@@ -53,10 +59,7 @@ impl Stage {
         // Where every context is bound to a namespace, the deployer is its tenant.
         let is_tenant = values.contexts.iter().all(|pattern| pattern.namespace != "*");
         if is_tenant {
-            let name = &values.namespace;
-            let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "uid": "tenant"},
-                                   "status": {"phase": "Active"}});
-            adopt(&face, [&namespace]);
+            adopt(&face, [&namespace(&values.namespace)]);
             face.rights().deny(Denial { verb: "create".to_owned(), resource: "namespaces".to_owned() });
         }
         // An environment that names no context may be deployed nowhere, here neither.

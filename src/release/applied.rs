@@ -55,7 +55,7 @@ fn taken(value: &Value, fields: &Value, others: &[&Value]) -> Value {
 
 /// Whether an item of a list is the one that a member of a set names: `k:{"name":"a"}` by its keys, `v:"a"` by its
 /// value.
-fn is_named(item: &Value, member: &str) -> bool {
+pub fn is_named(item: &Value, member: &str) -> bool {
     if let Some(keys) = member.strip_prefix("k:") {
         let keys: Map<String, Value> = serde_json::from_str(keys).unwrap_or_default();
         return !keys.is_empty() && keys.iter().all(|(key, value)| item.get(key) == Some(value));

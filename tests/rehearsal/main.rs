@@ -1,5 +1,6 @@
 //! The program's own pipeline on the rehearsal cluster: no network, and a clock that does not wait.
 
+mod adopt;
 mod applied;
 mod deploys;
 mod history;

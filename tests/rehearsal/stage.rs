@@ -47,7 +47,8 @@ pub fn request(face: &Face, environment: &str, context: &str, sets: &[&str]) -> 
     let connection = face.connection(&namespace).unwrap();
     let context = ContextChoice::named(context, &namespace);
     let supplied = BTreeMap::from([("RSA_PRIVATE_KEY".to_owned(), "no key".to_owned())]);
-    Request { environment, plan, context, connection, supplied, selection: Selection::All, clock: face.clock() }
+    let (selection, clock) = (Selection::All, face.clock());
+    Request { environment, plan, context, connection, supplied, selection, adopts: false, clock }
 }
 
 /// How it is run.
