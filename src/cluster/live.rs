@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolume};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use serde_json::Value;
 
@@ -83,6 +83,19 @@ impl Cluster {
         let Some((api, _)) = self.api(id) else { return Ok(None) };
         match call(api.get(&id.name)).await {
             Ok(object) => Ok(Some(to_value(&object)?)),
+            Err(fault) if fault.is_not_found() => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
+    /// A claim's volume; None where it is gone. Tenants may not see volumes.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn volume(&self, name: &str) -> Result<Option<Value>, Fault> {
+        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
+        match call(volumes.get(name)).await {
+            Ok(volume) => Ok(Some(to_value(&volume)?)),
             Err(fault) if fault.is_not_found() => Ok(None),
             Err(fault) => Err(fault),
         }

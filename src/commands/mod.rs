@@ -7,4 +7,5 @@ pub mod deploy;
 mod interrupt;
 pub mod rehearse;
 pub mod render;
+mod reset;
 mod supplied;

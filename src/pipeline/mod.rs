@@ -17,6 +17,7 @@ mod preview;
 mod record;
 mod recover;
 mod refused;
+mod reset;
 mod rights;
 mod rollback;
 mod secrets;
@@ -30,12 +31,14 @@ mod wait;
 pub use begin::begin;
 pub use deploy::{Ending, Options, deploy};
 pub use events::{
-    Blocker, Change, Diagnosis, Event, Events, Finished, Outcome, PhaseSummary, RestoreOutcome, Restored, Started,
+    Blocker, Change, Diagnosis, Event, Events, Finished, Loss, Outcome, PhaseSummary, RestoreOutcome, Restored,
+    Started, Volume,
 };
-pub use preconditions::{Prepared, Request, check_context, prepare};
+pub use preconditions::{Found, Prepared, Request, check_context, find, prepare};
 pub use preview::preview;
 pub use recover::recover;
 pub use refused::Refused;
+pub use reset::Reset;
 pub use selection::Selection;
 pub use stop::Stop;
 

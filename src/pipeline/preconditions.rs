@@ -6,7 +6,7 @@ use glob_match::glob_match;
 use serde_json::Value;
 
 use super::secrets::{self, Resolved};
-use super::{Refused, Selection, left_out, lock, rights};
+use super::{Refused, Selection, left_out, lock, reset, rights};
 use crate::cluster::{self, Access, Clock, Cluster, Connection, ContextChoice, Live, call, denied, journals, serve};
 use crate::environment::Environment;
 use crate::readiness::blocked;
@@ -107,12 +107,65 @@ pub fn check_context(environment: &Environment, context: &ContextChoice) -> Resu
     )))
 }
 
+/// Refuses an API server or a namespace that the environment does not expect, whatever the context is called. A star
+/// stands for slashes too: the address of a server behind a gateway has a path.
+///
+/// # Errors
+/// Names what is there, the pattern, and the value to change.
+pub fn check_expected(environment: &Environment, server: &str) -> Result<(), Refused> {
+    let (name, values) = (&environment.name, &environment.values);
+    let flat = |text: &str| text.replace('/', "|");
+    let checks = [
+        ("API server", server, "expect.server", &values.expect.server),
+        ("namespace", values.namespace.as_str(), "expect.namespace", &values.expect.namespace),
+    ];
+    let other =
+        checks.into_iter().filter(|(_, is, _, pattern)| !pattern.is_empty() && !glob_match(&flat(pattern), &flat(is)));
+    let reasons: Vec<String> = other
+        .map(|(what, is, value, pattern)| {
+            format!(
+                "the {what} {is} is not what environment {name} expects ({value}: {pattern}); choose another context with \
+                 --context, or change `{value}` in envs/{name}.yaml"
+            )
+        })
+        .collect();
+    if reasons.is_empty() { Ok(()) } else { Err(Refused::Because(reasons)) }
+}
+
 /// Looks at everything that could stand in the way, and decides what the plan left open.
 ///
 /// # Errors
 /// Every reason that was found; nothing has been written.
-pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
+pub async fn prepare(request: Request) -> Result<Prepared, Refused> {
+    let found = find(request).await?;
+    reset::check_whole(&journals(&found.live))?;
+    found.decide().await
+}
+
+/// What there is where a deploy goes, before it is decided what becomes of it.
+pub struct Found {
+    /// What was asked for.
+    pub request: Request,
+    /// The namespace.
+    pub cluster: Cluster,
+    /// What lives there.
+    pub live: Live,
+    /// Whether the namespace is there already.
+    pub namespace_exists: bool,
+    namespace_is_ours: bool,
+    server_version: String,
+    skipped: BTreeMap<Phase, String>,
+    lock: lock::Seen,
+    notices: Vec<String>,
+}
+
+/// Looks at the place, the rights and what lives there.
+///
+/// # Errors
+/// Why no deploy may go there now.
+pub async fn find(request: Request) -> Result<Found, Refused> {
     check_context(&request.environment, &request.context)?;
+    check_expected(&request.environment, &request.connection.server)?;
     let client = request.connection.client.clone();
     let namespace = request.environment.values.namespace.clone();
     let version = call(client.apiserver_version()).await.map_err(|fault| {
@@ -122,7 +175,7 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
     let wanted: BTreeSet<(String, String)> =
         request.plan.objects().map(|(_, object)| (object.id.api_version.clone(), object.id.kind.clone())).collect();
     let served = serve(&client, &wanted).await?;
-    let mut notices: Vec<String> = served
+    let notices: Vec<String> = served
         .older
         .iter()
         .map(|(kind, wanted, older)| {
@@ -136,35 +189,58 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
     let seen = lock::look(&cluster).await?;
     check_rights(&request, &cluster, &mut skipped).await?;
 
-    let mut ids: Vec<ObjectId> = request.plan.objects().map(|(_, object)| object.id.clone()).collect();
+    // What may not be read is skipped too (RULES.md C6).
+    let looked_at = request.plan.objects().filter(|(phase, _)| !skipped.contains_key(phase));
+    let mut ids: Vec<ObjectId> = looked_at.map(|(_, object)| object.id.clone()).collect();
     ids.push(claims());
     let mut live = if home.exists { cluster.live(&ids).await? } else { Live::default() };
     if let Some(object) = home.object.filter(|_| home.is_ours) {
         live.insert("Namespace", &namespace, object);
     }
     lock::check_free(&seen, &live, &request.clock)?;
-    check_objects(&request, &live, &skipped)?;
-
-    let Resolved { values, notices: about_secrets } = secrets::resolve(&mut request.plan, &live, &request.supplied)?;
-    notices.extend(about_secrets);
-    stamp(&mut request.plan, &values);
-    let secrets = values.into_values().flat_map(BTreeMap::into_values).collect();
-    let prepared = Prepared {
+    Ok(Found {
         request,
         cluster,
-        server_version: version.git_version,
-        skipped,
+        live,
         namespace_exists: home.exists,
         namespace_is_ours: home.is_ours,
+        server_version: version.git_version,
+        skipped,
         lock: seen,
-        journals: journals(&live),
-        live,
-        secrets,
         notices,
-    };
-    left_out::check(&prepared).await?;
-    tracing::info!(objects = prepared.request.plan.objects().count(), "nothing stands in the way");
-    Ok(prepared)
+    })
+}
+
+impl Found {
+    /// Decides what the plan left open.
+    ///
+    /// # Errors
+    /// Every object and every secret that stands in the way.
+    pub async fn decide(self) -> Result<Prepared, Refused> {
+        let Self { mut request, cluster, live, skipped, mut notices, .. } = self;
+        check_objects(&request, &live, &skipped)?;
+        let Resolved { values, notices: about_secrets } =
+            secrets::resolve(&mut request.plan, &live, &request.supplied)?;
+        notices.extend(about_secrets);
+        stamp(&mut request.plan, &values);
+        let secrets = values.into_values().flat_map(BTreeMap::into_values).collect();
+        let prepared = Prepared {
+            request,
+            cluster,
+            server_version: self.server_version,
+            skipped,
+            namespace_exists: self.namespace_exists,
+            namespace_is_ours: self.namespace_is_ours,
+            lock: self.lock,
+            journals: journals(&live),
+            live,
+            secrets,
+            notices,
+        };
+        left_out::check(&prepared).await?;
+        tracing::info!(objects = prepared.request.plan.objects().count(), "nothing stands in the way");
+        Ok(prepared)
+    }
 }
 
 /// StatefulSets' claims are looked at as well: they say whether a database lives.

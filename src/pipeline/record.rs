@@ -10,7 +10,7 @@ use super::survey::Survey;
 use super::{Change, Options, PhaseSummary, Prepared, seen};
 use crate::cluster::{Clock, Cluster, Fault};
 use crate::readiness::{Memory, Readiness, assess};
-use crate::release::{Before, Intent, Journal, PhaseEntry, Snapshot, State, Written, content, kept};
+use crate::release::{Before, Intent, Journal, PhaseEntry, Snapshot, State, Written, content, kept, since_reset};
 use crate::render::{Object, Phase, Plan};
 
 /// A release that is under way: what it set out to do, and how far it is.
@@ -33,28 +33,8 @@ impl Record {
         clock: &Clock,
     ) -> Result<Self, Fault> {
         let rendered = Snapshot::rendered(&prepared.request.plan);
-        let content = content(&rendered);
+        let journal = Journal { content: content(&rendered), ..blank(prepared, options, clock) };
         let snapshot = Snapshot { is_first: is_first(prepared), before: before(prepared, survey, options), rendered };
-        let environment = &prepared.request.environment;
-        let images = environment.values.images.iter().map(|(name, image)| (name.clone(), image.reference()));
-        let journal = Journal {
-            release: prepared.journals.last().map_or(1, |last| last.release + 1),
-            action: options.action,
-            state: State::Running,
-            started: clock.now(),
-            finished: None,
-            author: options.author.clone(),
-            environment: environment.name.clone(),
-            keyboss: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: options.commit.clone(),
-            images: images.collect(),
-            content,
-            phases: Vec::new(),
-            intended: Vec::new(),
-            written: Vec::new(),
-            objects: BTreeMap::new(),
-            message: None,
-        };
         persist(async || cluster.begin_record(&journal, &snapshot).await).await?;
         Ok(Self { cluster: cluster.clone(), journal, snapshot })
     }
@@ -140,12 +120,38 @@ impl Record {
     }
 }
 
-/// Whether there is nothing that could be gone back to: no release succeeded yet, and where none was even tried, there
-/// is no Deployment (RULES.md T9).
+/// The journal of a release that begins now, and has done nothing yet.
+pub fn blank(prepared: &Prepared, options: &Options, clock: &Clock) -> Journal {
+    let environment = &prepared.request.environment;
+    let images = environment.values.images.iter().map(|(name, image)| (name.clone(), image.reference()));
+    Journal {
+        release: prepared.journals.last().map_or(1, |last| last.release + 1),
+        action: options.action,
+        state: State::Running,
+        started: clock.now(),
+        finished: None,
+        author: options.author.clone(),
+        environment: environment.name.clone(),
+        keyboss: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: options.commit.clone(),
+        images: images.collect(),
+        content: String::new(),
+        phases: Vec::new(),
+        intended: Vec::new(),
+        written: Vec::new(),
+        objects: BTreeMap::new(),
+        message: None,
+    }
+}
+
+/// Whether there is nothing that could be gone back to: no release succeeded since the last reset, if there was one, and
+/// where none was even tried, there is no Deployment (RULES.md T9).
 fn is_first(prepared: &Prepared) -> bool {
-    let has_succeeded = prepared.journals.iter().any(|journal| journal.state == State::Succeeded);
+    let mut releases = since_reset(&prepared.journals).peekable();
+    let were_tried = releases.peek().is_some();
+    let has_succeeded = releases.any(|journal| journal.state == State::Succeeded);
     let is_new = || deployments(&prepared.request.plan).all(|object| prepared.live.get(&object.id).is_none());
-    !has_succeeded && (!prepared.journals.is_empty() || is_new())
+    !has_succeeded && (were_tried || is_new())
 }
 
 fn deployments(plan: &Plan) -> impl Iterator<Item = &Object> {

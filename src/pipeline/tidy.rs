@@ -71,7 +71,8 @@ fn left_over(prepared: &Prepared) -> Vec<(ObjectId, String)> {
 
 /// Jobs of ours that neither this release nor the one that succeeded before it made.
 fn old_jobs(prepared: &Prepared, current: &Journal) -> Vec<(ObjectId, String)> {
-    let succeeded = prepared.journals.iter().rev().filter(|journal| journal.state == State::Succeeded);
+    let is_deploy = |journal: &&Journal| journal.state == State::Succeeded && !journal.is_reset();
+    let succeeded = prepared.journals.iter().rev().filter(is_deploy);
     let kept: BTreeSet<&String> = std::iter::once(current)
         .chain(succeeded.take(JOBS_OF - 1))
         .flat_map(|journal| journal.objects.values())

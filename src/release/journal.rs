@@ -129,8 +129,19 @@ impl Journal {
         }
     }
 
+    /// Whether it deleted, or was to delete, everything that was there.
+    pub fn is_reset(&self) -> bool {
+        self.action == Action::Reset
+    }
+
     /// Whether it is for another run to finish: nobody said how it ended, or its rollback was not complete.
     pub fn is_unfinished(&self) -> bool {
         matches!(self.state, State::Running | State::Incomplete)
     }
+}
+
+/// The releases since the last reset: what was before it is gone, and cannot be gone back to.
+pub fn since_reset(journals: &[Journal]) -> impl Iterator<Item = &Journal> {
+    let reset = journals.iter().filter(|journal| journal.is_reset()).map(|journal| journal.release).max();
+    journals.iter().filter(move |journal| reset.is_none_or(|reset| journal.release > reset))
 }

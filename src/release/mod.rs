@@ -12,7 +12,7 @@ mod snapshot;
 mod target;
 
 pub use applied::applied_by;
-pub use journal::{Action, Author, Intent, Journal, PhaseEntry, State, Written};
+pub use journal::{Action, Author, Intent, Journal, PhaseEntry, State, Written, since_reset};
 pub use restore::{Step, restore, stays};
 pub use retention::expendable;
 pub use snapshot::{Before, Rendered, Snapshot, content, kept};
