@@ -6,6 +6,7 @@ mod apply;
 mod begin;
 mod deploy;
 mod events;
+mod expected;
 mod generate;
 mod left_out;
 mod lock;

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use glob_match::glob_match;
 use serde_json::Value;
 
+use super::expected::check_expected;
 use super::secrets::{self, Resolved};
 use super::{Refused, Selection, left_out, lock, reset, rights};
 use crate::cluster::{self, Access, Clock, Cluster, Connection, ContextChoice, Live, call, denied, journals, serve};
@@ -105,31 +106,6 @@ pub fn check_context(environment: &Environment, context: &ContextChoice) -> Resu
         if patterns.is_empty() { "it names none".to_owned() } else { patterns.join(", ") },
         environment.name,
     )))
-}
-
-/// Refuses an API server or a namespace that the environment does not expect, whatever the context is called. A star
-/// stands for slashes too: the address of a server behind a gateway has a path.
-///
-/// # Errors
-/// Names what is there, the pattern, and the value to change.
-pub fn check_expected(environment: &Environment, server: &str) -> Result<(), Refused> {
-    let (name, values) = (&environment.name, &environment.values);
-    let flat = |text: &str| text.replace('/', "|");
-    let checks = [
-        ("API server", server, "expect.server", &values.expect.server),
-        ("namespace", values.namespace.as_str(), "expect.namespace", &values.expect.namespace),
-    ];
-    let other =
-        checks.into_iter().filter(|(_, is, _, pattern)| !pattern.is_empty() && !glob_match(&flat(pattern), &flat(is)));
-    let reasons: Vec<String> = other
-        .map(|(what, is, value, pattern)| {
-            format!(
-                "the {what} {is} is not what environment {name} expects ({value}: {pattern}); choose another context with \
-                 --context, or change `{value}` in envs/{name}.yaml"
-            )
-        })
-        .collect();
-    if reasons.is_empty() { Ok(()) } else { Err(Refused::Because(reasons)) }
 }
 
 /// Looks at everything that could stand in the way, and decides what the plan left open.
@@ -350,6 +326,16 @@ fn check_objects(request: &Request, live: &Live, skipped: &BTreeMap<Phase, Strin
 
 pub(super) fn is_ours(live: &Value) -> bool {
     live.pointer("/metadata/labels/app.kubernetes.io~1managed-by").and_then(Value::as_str) == Some(MANAGED_BY)
+}
+
+/// Which object it is.
+pub(super) fn id(object: &Value) -> ObjectId {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    ObjectId {
+        api_version: text(&object["apiVersion"]),
+        kind: text(&object["kind"]),
+        name: text(&object["metadata"]["name"]),
+    }
 }
 
 /// The object's uid and generation.

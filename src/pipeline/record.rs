@@ -1,6 +1,5 @@
 //! The record of the release that is under way.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::apply::Done;
@@ -120,27 +119,16 @@ impl Record {
     }
 }
 
-/// The journal of a release that begins now, and has done nothing yet.
+/// The journal of the release that begins now.
 pub fn blank(prepared: &Prepared, options: &Options, clock: &Clock) -> Journal {
     let environment = &prepared.request.environment;
     let images = environment.values.images.iter().map(|(name, image)| (name.clone(), image.reference()));
+    let release = prepared.journals.last().map_or(1, |last| last.release + 1);
     Journal {
-        release: prepared.journals.last().map_or(1, |last| last.release + 1),
-        action: options.action,
-        state: State::Running,
-        started: clock.now(),
-        finished: None,
-        author: options.author.clone(),
         environment: environment.name.clone(),
-        keyboss: env!("CARGO_PKG_VERSION").to_owned(),
         commit: options.commit.clone(),
         images: images.collect(),
-        content: String::new(),
-        phases: Vec::new(),
-        intended: Vec::new(),
-        written: Vec::new(),
-        objects: BTreeMap::new(),
-        message: None,
+        ..Journal::new(release, options.action, clock.now(), options.author.clone())
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::persist::persist;
-use super::preconditions::{identity, is_ours};
+use super::preconditions::{id, identity, is_ours};
 use super::{Events, Prepared};
 use crate::cluster::LOCK_NAME;
 use crate::cluster::is_record;
@@ -83,13 +83,4 @@ fn old_jobs(prepared: &Prepared, current: &Journal) -> Vec<(ObjectId, String)> {
         .map(|job| (id(job), identity(job).0))
         .filter(|(id, uid)| recorded.contains(uid) && !kept.contains(uid) && prepared.request.plan.get(id).is_none());
     old.collect()
-}
-
-fn id(object: &Value) -> ObjectId {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    ObjectId {
-        api_version: text(&object["apiVersion"]),
-        kind: text(&object["kind"]),
-        name: text(&object["metadata"]["name"]),
-    }
 }

@@ -88,16 +88,21 @@ impl Shop {
         self.run(&["rehearse", "--from-cluster"], more)
     }
 
-    fn run(&self, command: &[&str], more: &[&str]) -> Run {
-        let output = Command::new(env!("CARGO_BIN_EXE_keyboss"))
+    /// One run of keyboss that is yet to begin.
+    pub fn command(&self, command: &[&str], more: &[&str]) -> Command {
+        let mut keyboss = Command::new(env!("CARGO_BIN_EXE_keyboss"));
+        keyboss
             .args(command)
             .args(["--output", "json", "--kubeconfig"])
             .arg(kubeconfig())
             .args(&self.arguments)
             .args(more)
-            .env_remove("RUST_LOG")
-            .output()
-            .unwrap();
+            .env_remove("RUST_LOG");
+        keyboss
+    }
+
+    fn run(&self, command: &[&str], more: &[&str]) -> Run {
+        let output = self.command(command, more).output().unwrap();
         let lines = String::from_utf8(output.stdout).unwrap();
         Run {
             code: output.status.code(),

@@ -31,7 +31,8 @@ enum Trouble {
     Sick(Ailment, &'static str),
 }
 
-const FAULTS: [Fault; 8] = [
+/// What may go wrong with a request.
+pub const FAULTS: [Fault; 8] = [
     Fault::Refused(500),
     Fault::Refused(503),
     Fault::Refused(409),

@@ -2,4 +2,5 @@
 
 mod deploys;
 mod faults;
+mod reset;
 mod stage;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::super::preconditions::{identity, is_ours};
+use super::super::preconditions::{id, identity, is_ours};
 use crate::cluster::{LOCK_NAME, Live, is_record};
 use crate::release::{Journal, applied_by};
 use crate::render::{MANAGED_BY, ObjectId, Phase, Plan};
@@ -61,15 +61,6 @@ fn doomed(object: &Value) -> Doomed {
         uid: identity(object).0,
         size: text("/spec/resources/requests/storage").filter(|_| object["kind"] == CLAIM),
         volume: text("/spec/volumeName").filter(|_| object["kind"] == CLAIM),
-    }
-}
-
-fn id(object: &Value) -> ObjectId {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    ObjectId {
-        api_version: text(&object["apiVersion"]),
-        kind: text(&object["kind"]),
-        name: text(&object["metadata"]["name"]),
     }
 }
 
@@ -154,3 +145,6 @@ fn stems(set: &Value) -> Vec<String> {
     let templates = set["spec"]["volumeClaimTemplates"].as_array().into_iter().flatten();
     templates.filter_map(|template| Some(format!("{}-{name}-", template["metadata"]["name"].as_str()?))).collect()
 }
+
+#[cfg(test)]
+mod tests;

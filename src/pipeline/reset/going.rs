@@ -11,7 +11,7 @@ use super::Doomed;
 use crate::cluster::{Clock, Cluster, Fault};
 
 /// How long everything may take to be gone.
-pub const TIMEOUT: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 /// How often it is told what is not gone yet.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 /// How often it is looked at.
@@ -113,8 +113,8 @@ impl<'a> Left<'a> {
 
 impl Going<'_> {
     /// Deletes them, and waits until they are gone.
-    pub async fn go(&self, doomed: &[Doomed], timeout: Duration) -> Went {
-        let deadline = self.clock.elapsed() + timeout;
+    pub async fn go(&self, doomed: &[Doomed]) -> Went {
+        let deadline = self.clock.elapsed() + TIMEOUT;
         for stage in Stage::ALL {
             let left: Vec<Left> = match stage {
                 Stage::Volumes => {

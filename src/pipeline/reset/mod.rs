@@ -6,8 +6,10 @@
 mod choice;
 mod going;
 
+use std::collections::BTreeSet;
+
 use choice::choose;
-use going::{Going, TIMEOUT, Went};
+use going::{Going, Went};
 
 use super::lock;
 use super::persist::persist;
@@ -16,6 +18,7 @@ use super::record::blank;
 use super::{Ending, Event, Events, Finished, Loss, Options, Prepared, Refused, Request, Volume};
 use crate::cluster::{Access, Clock, Cluster, Lock, denied, journals, serve};
 use crate::release::{Action, Journal, Snapshot, State};
+use crate::render::ObjectId;
 
 pub use choice::{Choice, Doomed};
 
@@ -94,6 +97,15 @@ impl Reset {
         let clock = prepared.request.clock.from_now();
         let values = &prepared.request.environment.values.lock;
         let lock = lock::take(&prepared.cluster, &prepared.lock, &options.author, values, clock, events).await?;
+        if options.stop.is_told() {
+            lock.release().await;
+            return Ok(self.finish(
+                Ending::Interrupted,
+                Finished { message: "it was told to stop, and nothing is deleted".to_owned(), ..Finished::default() },
+                clock,
+                events,
+            ));
+        }
         let cluster = prepared.cluster.with_permit(lock.permit());
         let options = Options { action: Action::Reset, ..options.clone() };
         let objects = self.choice.doomed.iter().map(|doomed| (doomed.id.to_string(), doomed.uid.clone()));
@@ -103,6 +115,16 @@ impl Reset {
             return Err(Refused::because(format!("the record of this reset cannot be written: {fault}")));
         }
         Ok(Begun { reset: self, cluster, journal, options, clock, events }.run(lock).await)
+    }
+
+    /// Tells an end after which no deploy follows.
+    fn finish(&self, ending: Ending, finished: Finished, clock: Clock, events: &Events) -> Ending {
+        events.emit(Event::DeployFinished(Box::new(Finished {
+            seconds: clock.elapsed().as_secs_f64(),
+            api_requests: self.prepared.request.connection.requests(),
+            ..finished
+        })));
+        ending
     }
 }
 
@@ -164,7 +186,7 @@ impl Begun<'_> {
             }
         }
         let (cluster, stop, events) = (&self.cluster, &self.options.stop, self.events);
-        Going { cluster, stop, events, clock: self.clock }.go(&self.reset.choice.doomed, TIMEOUT).await
+        Going { cluster, stop, events, clock: self.clock }.go(&self.reset.choice.doomed).await
     }
 
     /// Tells the end; of one that succeeded a deploy follows, which has an end of its own.
@@ -177,14 +199,9 @@ impl Begun<'_> {
                 Ending::Interrupted => again.to_owned(),
                 _ => format!("mend what is named above, then {again}"),
             };
-            self.events.emit(Event::DeployFinished(Box::new(Finished {
-                message,
-                seconds,
-                release: Some(self.journal.release),
-                api_requests: self.reset.prepared.request.connection.requests(),
-                next_steps: vec![step],
-                ..Finished::default()
-            })));
+            let (release, next_steps) = (Some(self.journal.release), vec![step]);
+            let finished = Finished { message, release, next_steps, ..Finished::default() };
+            self.reset.finish(ending, finished, self.clock, self.events);
         }
         ending
     }
@@ -198,14 +215,14 @@ fn abandoned(reason: &str) -> String {
 /// name only.
 async fn look_for_recorded(found: &mut Found) -> Result<(), Refused> {
     let plan = &found.request.plan;
-    let mut kinds: std::collections::BTreeSet<_> =
+    let mut kinds: BTreeSet<_> =
         plan.objects().map(|(_, object)| (object.id.api_version.clone(), object.id.kind.clone())).collect();
     let journals = journals(&found.live);
     let written = journals.iter().flat_map(|journal| &journal.written).map(|written| &written.id);
-    let is_unseen = |id: &&crate::render::ObjectId| {
+    let is_unseen = |id: &&ObjectId| {
         id.kind == "Secret" && plan.get(id).is_none() || !plan.objects().any(|(_, object)| object.id.kind == id.kind)
     };
-    let unseen: std::collections::BTreeSet<_> = written.filter(is_unseen).cloned().collect();
+    let unseen: BTreeSet<_> = written.filter(is_unseen).cloned().collect();
     if unseen.is_empty() {
         return Ok(());
     }
@@ -231,7 +248,7 @@ async fn check_rights(cluster: &Cluster, choice: &Choice) -> Result<(), Refused>
             namespace: cluster.namespace().to_owned(),
         })
     };
-    let needed: std::collections::BTreeSet<Access> = choice.doomed.iter().filter_map(of).collect();
+    let needed: BTreeSet<Access> = choice.doomed.iter().filter_map(of).collect();
     let lacking = denied(cluster.client(), needed.into_iter().collect()).await?;
     let words = |access: Access| format!("you may not {access} in namespace {}; --reset needs it", cluster.namespace());
     let reasons: Vec<String> = lacking.into_iter().map(words).collect();
