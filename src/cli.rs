@@ -245,6 +245,18 @@ pub struct RunArgs {
     #[arg(long)]
     pub adopt: bool,
 
+    /// Delete everything that keyboss manages in the namespace first, its data too; then deploy from nothing.
+    #[arg(long, conflicts_with_all = ["from", "only", "resume"])]
+    pub reset: bool,
+
+    /// With --reset: delete the backups as well.
+    #[arg(long, requires = "reset")]
+    pub with_backups: bool,
+
+    /// With --reset: do not ask.
+    #[arg(long, requires = "reset")]
+    pub yes: bool,
+
     /// A YAML file of secret values, KEY: text, that only you may read.
     #[arg(long, value_name = "FILE")]
     pub secrets_file: Option<PathBuf>,

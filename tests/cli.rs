@@ -88,6 +88,34 @@ fn a_context_that_the_environment_does_not_name_is_refused() {
 }
 
 #[test]
+fn an_api_server_that_the_environment_does_not_expect_is_refused() {
+    let folder = folder("k3d-x", "keyboss");
+    let output = keyboss(folder.path(), &["deploy", "--local", "--set", "expect.server=https://shop.example:*"]);
+    refused(
+        &output,
+        &["API server http://127.0.0.1:1", "https://shop.example:*", "`expect.server` in envs/local.yaml"],
+    );
+    let output = keyboss(folder.path(), &["deploy", "--local", "--set", "expect.namespace=tenant-*"]);
+    refused(&output, &["namespace keyboss", "tenant-*", "`expect.namespace`"]);
+}
+
+#[test]
+fn a_reset_that_nobody_can_agree_to_is_refused() {
+    let folder = folder("k3d-x", "keyboss");
+    let reset = ["deploy", "--local", "--reset"];
+    refused(&keyboss(folder.path(), &reset), &["stdin is no terminal", "--yes", "--dry-run"]);
+    for agreed in ["--yes", "--dry-run"] {
+        refused(&keyboss(folder.path(), &[&reset[..], &[agreed]].concat()), &["127.0.0.1:1", "cannot be reached"]);
+    }
+    for part in [&["--from", "4"][..], &["--only", "config"], &["--resume"]] {
+        refused(&keyboss(folder.path(), &[&reset[..], &["--yes"], part].concat()), &["cannot be used with"]);
+    }
+    for alone in ["--with-backups", "--yes"] {
+        refused(&keyboss(folder.path(), &["deploy", "--local", alone]), &["--reset"]);
+    }
+}
+
+#[test]
 fn a_missing_kubeconfig_and_an_unreachable_cluster_are_clear() {
     let nowhere = tempfile::tempdir().unwrap();
     refused(&keyboss(nowhere.path(), &["deploy", "--local"]), &["kubeconfig"]);

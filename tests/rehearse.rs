@@ -126,6 +126,22 @@ fn where_nothing_is_to_be_taken_over_adopt_changes_nothing() {
 }
 
 #[test]
+fn a_reset_is_rehearsed_without_a_question() {
+    for place in ["--local", "--deti"] {
+        assert_told(&[place, "--reset"], 0, &["there is nothing of keyboss", "rehearsal: deployed to namespace"]);
+    }
+    // What was there when keyboss was killed is deleted by the run after it.
+    let parts = ["keyboss is killed", "data-postgres-0     5Gi of data", "deleted Secret keyboss-secrets", "reset in"];
+    assert_told(&["--local", "--reset", "--fail", "kill@6"], 0, &parts);
+    let kept = "PersistentVolumeClaim postgres-backup     1Gi of backups";
+    assert_told(&["--local", "--reset", "--fail", "kill@7"], 0, &["and keeps", kept]);
+    let deleted = "deleted PersistentVolumeClaim postgres-backup";
+    assert_told(&["--local", "--reset", "--with-backups", "--fail", "kill@7"], 0, &[deleted]);
+    let server = ["--local", "--set", "expect.server=https://shop.example"];
+    assert_told(&server, 0, &["rehearsal: deployed to namespace"]);
+}
+
+#[test]
 fn real_time_is_not_skipped() {
     let began = Instant::now();
     assert_told(&["--local", "--real-time", "--fail", "image:redis"], 1, &["FAILED StatefulSet redis: ErrImagePull"]);

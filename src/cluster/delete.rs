@@ -15,11 +15,19 @@ impl Cluster {
     /// # Errors
     /// When it cannot be deleted. Waiting has no end of its own: the caller has a deadline.
     pub async fn delete(&self, id: &ObjectId, uid: &str) -> Result<(), Fault> {
-        self.send_delete(id, uid, PropagationPolicy::Foreground).await?;
+        self.begin_delete(id, uid).await?;
         while self.get(id).await?.is_some_and(|live| live["metadata"]["uid"] == uid) {
             tokio::time::sleep(LOOK_AGAIN).await;
         }
         Ok(())
+    }
+
+    /// Begins to delete the object with that uid, its dependents first: it is there until they are gone.
+    ///
+    /// # Errors
+    /// When it cannot be deleted.
+    pub async fn begin_delete(&self, id: &ObjectId, uid: &str) -> Result<(), Fault> {
+        self.send_delete(id, uid, PropagationPolicy::Foreground).await
     }
 
     /// Deletes the object with that uid; what depends on it follows by itself, and is not waited for.

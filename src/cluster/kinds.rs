@@ -27,9 +27,11 @@ pub struct Served {
 }
 
 impl Served {
-    /// The resource of an object's kind.
+    /// The resource of an object's kind, by the version that is wanted or the one that is served.
     pub fn get(&self, id: &ObjectId) -> Option<&ApiResource> {
-        self.resources.get(&(id.api_version.clone(), id.kind.clone()))
+        let is_served = |resource: &&ApiResource| resource.kind == id.kind && resource.api_version == id.api_version;
+        let wanted = self.resources.get(&(id.api_version.clone(), id.kind.clone()));
+        wanted.or_else(|| self.all().find(is_served))
     }
 
     /// Every kind that is served.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future::try_join_all;
-use k8s_openapi::api::core::v1::{Namespace, Secret};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolume, Secret};
 use kube::api::{Api, ApiResource, DynamicObject, ListParams};
 use serde_json::Value;
 
@@ -105,6 +105,19 @@ impl Cluster {
         }
         let values = secret.data.unwrap_or_default().into_values();
         Ok(values.filter_map(|value| String::from_utf8(value.0).ok()).collect())
+    }
+
+    /// A claim's volume; None where it is gone. Tenants may not see volumes.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn volume(&self, name: &str) -> Result<Option<Value>, Fault> {
+        let volumes: Api<PersistentVolume> = Api::all(self.client.clone());
+        match call(volumes.get(name)).await {
+            Ok(volume) => Ok(Some(to_value(&volume)?)),
+            Err(fault) if fault.is_not_found() => Ok(None),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// The objects of a kind. The server leaves kind and version out of a list's items, so they are put in here.

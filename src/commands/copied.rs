@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::cli::ClusterArgs;
 use crate::cluster::{Clock, Cluster, choose, connect, serve};
 use crate::environment::Environment;
-use crate::pipeline::{Request, Selection, check_context, prepare};
+use crate::pipeline::{Request, Selection, check_context, find};
 use crate::rehearsal::stage::{Copied, namespace};
 use crate::render::{ObjectId, Plan};
 
@@ -17,7 +17,7 @@ const BELOW: [(&str, &str); 2] = [("apps/v1", "ReplicaSet"), ("v1", "Pod")];
 /// The objects of the plan's kinds in the cluster's namespace, and the pods. Of the Secrets only the plan's are read.
 ///
 /// # Errors
-/// Whatever would keep a deploy from touching that cluster.
+/// Whatever would keep a deploy from looking at that cluster; what would keep it from going on, the copy shows.
 pub async fn copied(
     arguments: &ClusterArgs,
     environment: &Environment,
@@ -30,7 +30,7 @@ pub async fn copied(
     check_context(environment, &context)?;
     let connection = connect(&context).await?;
     let client = connection.client.clone();
-    let prepared = prepare(Request {
+    let found = find(Request {
         environment: environment.clone(),
         plan: plan.clone(),
         context: context.clone(),
@@ -41,15 +41,15 @@ pub async fn copied(
         clock: Clock::start(),
     })
     .await?;
-    let mut objects: Vec<_> = prepared.live.iter().cloned().collect();
-    if prepared.namespace_exists {
+    let mut objects: Vec<_> = found.live.iter().cloned().collect();
+    if found.namespace_exists {
         // One that is not ours is not read.
-        if !prepared.namespace_is_ours {
-            objects.push(namespace(prepared.cluster.namespace()));
+        if !found.namespace_is_ours {
+            objects.push(namespace(found.cluster.namespace()));
         }
         let owned = |text: &str| text.to_owned();
         let kinds: BTreeSet<_> = BELOW.iter().map(|(version, kind)| (owned(version), owned(kind))).collect();
-        let below = Cluster::new(client.clone(), prepared.cluster.namespace(), serve(&client, &kinds).await?);
+        let below = Cluster::new(client.clone(), found.cluster.namespace(), serve(&client, &kinds).await?);
         let id = |(api_version, kind)| ObjectId { api_version, kind, name: String::new() };
         let ids: Vec<ObjectId> = kinds.into_iter().map(id).collect();
         objects.extend(below.live(&ids).await?.iter().cloned());

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use super::common::{exit_code, options, rendered, transact};
 use super::interrupt::listen;
+use super::reset;
 use super::supplied::supplied;
 use crate::cli::DeployArgs;
 use crate::cluster::{Clock, choose, connect};
@@ -18,6 +19,9 @@ use crate::report::{self, Redactor};
 /// Why nothing was touched (exit code 2).
 pub async fn run(arguments: DeployArgs, redactor: Redactor) -> Result<ExitCode> {
     let run = &arguments.run;
+    if run.reset && !arguments.dry_run {
+        reset::check_consent(run)?;
+    }
     let supplied = supplied(run.secrets_file.as_deref())?;
     supplied.values().for_each(|value| redactor.add(value));
     let (environment, plan) = rendered(&arguments.environment)?;
@@ -28,12 +32,23 @@ pub async fn run(arguments: DeployArgs, redactor: Redactor) -> Result<ExitCode> 
     let request = Request { environment, plan, context, connection, supplied, selection, adopts: run.adopt, clock };
     let options = options(run, &arguments.environment);
 
+    let reset = match run.reset {
+        true => Some(reset::plan(request.clone(), run, &redactor).await?),
+        false => None,
+    };
+    match &reset {
+        Some(_) if arguments.dry_run => return Ok(ExitCode::SUCCESS),
+        Some(reset) => reset::agree(reset, run)?,
+        None => {}
+    }
+
     let (events, receiver) = Events::channel();
     let reporter = tokio::spawn(report::run(run.output, redactor.clone(), receiver));
     let listening = listen(options.stop.clone(), &events)?;
-    let ending = match arguments.dry_run {
-        true => look(request, &redactor, &events).await,
-        false => transact(request, options, run.resume, &redactor, &events).await,
+    let ending = match reset {
+        _ if arguments.dry_run => look(request, &redactor, &events).await,
+        Some(reset) => reset::renew(&reset, request, options, &redactor, &events).await,
+        None => transact(request, options, run.resume, &redactor, &events).await,
     };
     drop((events, listening));
     reporter.await?;

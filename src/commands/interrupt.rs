@@ -28,8 +28,8 @@ pub fn listen(stop: Stop, events: &Events) -> io::Result<JoinSet<()>> {
             if stop.is_told() {
                 std::process::exit(INTERRUPTED.into());
             }
-            let words = "nothing more is applied, and what was is rolled back; a second signal ends at once, and leaves \
-                         that to the next run";
+            let words = "nothing more is written, and what was applied is rolled back; a second signal ends at once, and \
+                         leaves that to the next run";
             events.notice(None, format!("{name}: {words}"));
             stop.tell();
         }

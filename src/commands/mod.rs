@@ -10,6 +10,7 @@ mod interrupt;
 mod reach;
 pub mod rehearse;
 pub mod render;
+mod reset;
 pub mod rollback;
 mod supplied;
 pub mod unlock;

@@ -10,9 +10,10 @@ use tokio::task::JoinHandle;
 
 use super::common::{exit_code, options, rendered, transact};
 use super::copied::copied;
+use super::reset::renew;
 use super::supplied::supplied;
-use crate::cli::RehearseArgs;
-use crate::pipeline::{Ending, Event, Events, Options, Request};
+use crate::cli::{RehearseArgs, RunArgs};
+use crate::pipeline::{Ending, Event, Events, Options, Refused, Request, Reset};
 use crate::rehearsal::controllers::Controllers;
 use crate::rehearsal::references::{self, Existing};
 use crate::rehearsal::retold::retold;
@@ -55,7 +56,7 @@ pub async fn run(arguments: RehearseArgs, redactor: Redactor) -> Result<ExitCode
     let (events, receiver) = Events::channel();
     let reporter = tokio::spawn(report::run(run.output, redactor.clone(), receiver));
     let options = Options { commit: None, rehearsal: true, ..options(run, &arguments.environment) };
-    let outcome = rehearse(request, &options, run.resume, orders.kill, &redactor, &events).await;
+    let outcome = rehearse(request, &options, run, orders.kill, &redactor, &events).await;
     findings.iter().for_each(|finding| events.notice(None, format!("a deploy would not tell: {finding}")));
     drop(events);
     reporter.await?;
@@ -67,7 +68,7 @@ pub async fn run(arguments: RehearseArgs, redactor: Redactor) -> Result<ExitCode
 async fn rehearse(
     request: Request,
     options: &Options,
-    resumes: bool,
+    run: &RunArgs,
     kill: Option<Phase>,
     redactor: &Redactor,
     events: &Events,
@@ -81,13 +82,29 @@ async fn rehearse(
             () = killed.notified() => {
                 told.notice(kill, "keyboss is killed, as ordered (--fail kill), and run again when its lock has expired");
             }
-            ending = transact(request.clone(), options.clone(), resumes, redactor, &told) => break ending,
+            ending = once(request.clone(), options.clone(), run, redactor, &told) => break ending,
         }
         tokio::time::sleep(lock + Duration::from_secs(1)).await;
     };
     drop(told);
     relay.await?;
     Ok(ending?)
+}
+
+/// What a deploy does. Nobody is asked before a reset: nothing is lost.
+async fn once(
+    request: Request,
+    options: Options,
+    run: &RunArgs,
+    redactor: &Redactor,
+    events: &Events,
+) -> Result<Ending, Refused> {
+    if !run.reset {
+        return transact(request, options, run.resume, redactor, events).await;
+    }
+    let reset = Reset::plan(request.clone(), run.with_backups).await?;
+    events.emit(reset.planned());
+    renew(&reset, request, options, redactor, events).await
 }
 
 /// Passes events on, as a rehearsal tells them; says once when the phase is under way in which keyboss is killed.

@@ -92,6 +92,20 @@ pub enum Event {
         /// Seconds it took.
         seconds: f64,
     },
+    /// What a reset will delete.
+    ResetPlanned(Box<Loss>),
+    /// A reset has deleted one object, and it is gone.
+    Deleted {
+        /// Kind and name.
+        object: String,
+    },
+    /// A reset is over.
+    ResetFinished {
+        /// Everything is gone, and a deploy from nothing follows.
+        complete: bool,
+        /// Seconds it took.
+        seconds: f64,
+    },
     /// The deploy is over.
     DeployFinished(Box<Finished>),
 }
@@ -116,6 +130,30 @@ pub struct Started {
     pub dry_run: bool,
     /// The cluster is simulated: it is a rehearsal.
     pub rehearsal: bool,
+}
+
+/// What a reset will delete.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Loss {
+    /// The namespace.
+    pub namespace: String,
+    /// Kind and name of every object without data.
+    pub objects: Vec<String>,
+    /// The claims that go with their data.
+    pub data: Vec<Volume>,
+    /// The claims of ours that stay.
+    pub kept: Vec<Volume>,
+}
+
+/// A claim with data.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Volume {
+    /// Kind and name.
+    pub object: String,
+    /// The size it asks for ("5Gi").
+    pub size: String,
 }
 
 /// How a deploy ended.

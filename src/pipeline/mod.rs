@@ -8,6 +8,7 @@ mod back;
 mod begin;
 mod deploy;
 mod events;
+mod expected;
 mod generate;
 mod left_out;
 mod lock;
@@ -19,6 +20,7 @@ mod preview;
 mod record;
 mod recover;
 mod refused;
+mod reset;
 mod rights;
 mod rollback;
 mod secrets;
@@ -35,12 +37,14 @@ pub use back::plan_back;
 pub use begin::begin;
 pub use deploy::{Ending, Options, deploy};
 pub use events::{
-    Blocker, Change, Diagnosis, Event, Events, Finished, Outcome, PhaseSummary, RestoreOutcome, Restored, Started,
+    Blocker, Change, Diagnosis, Event, Events, Finished, Loss, Outcome, PhaseSummary, RestoreOutcome, Restored,
+    Started, Volume,
 };
-pub use preconditions::{Prepared, Request, check_context, prepare};
+pub use preconditions::{Found, Prepared, Request, check_context, find, prepare};
 pub use preview::preview;
 pub use recover::recover;
 pub use refused::Refused;
+pub use reset::Reset;
 pub use selection::Selection;
 pub use stop::Stop;
 pub use unlock::{HeldLock, break_locks, held};

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use glob_match::glob_match;
 use serde_json::Value;
 
+use super::expected::check_expected;
 use super::secrets::{self, Resolved};
-use super::{Refused, Selection, adopt, left_out, lock, rights};
+use super::{Refused, Selection, adopt, left_out, lock, reset, rights};
 use crate::cluster::{self, Access, Clock, Cluster, Connection, ContextChoice, Live, call, denied, journals, serve};
 use crate::environment::Environment;
 use crate::readiness::blocked;
@@ -113,8 +114,37 @@ pub fn check_context(environment: &Environment, context: &ContextChoice) -> Resu
 ///
 /// # Errors
 /// Every reason that was found; nothing has been written.
-pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
+pub async fn prepare(request: Request) -> Result<Prepared, Refused> {
+    let found = find(request).await?;
+    reset::check_whole(&journals(&found.live))?;
+    found.decide().await
+}
+
+/// What there is where a deploy goes, before it is decided what becomes of it.
+pub struct Found {
+    /// What was asked for.
+    pub request: Request,
+    /// The namespace.
+    pub cluster: Cluster,
+    /// What lives there.
+    pub live: Live,
+    /// Whether the namespace is there already.
+    pub namespace_exists: bool,
+    /// Whether the Namespace object is ours to apply.
+    pub namespace_is_ours: bool,
+    server_version: String,
+    skipped: BTreeMap<Phase, String>,
+    lock: lock::Seen,
+    notices: Vec<String>,
+}
+
+/// Looks at the place, the rights and what lives there.
+///
+/// # Errors
+/// Why no deploy may go there now.
+pub async fn find(request: Request) -> Result<Found, Refused> {
     check_context(&request.environment, &request.context)?;
+    check_expected(&request.environment, &request.connection.server)?;
     let client = request.connection.client.clone();
     let namespace = request.environment.values.namespace.clone();
     let version = call(client.apiserver_version()).await.map_err(|fault| {
@@ -126,7 +156,7 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
     let ours = KINDS.iter().map(|(api_version, kind)| ((*api_version).to_owned(), (*kind).to_owned()));
     let wanted: BTreeSet<(String, String)> = of_plan.chain(ours).collect();
     let served = serve(&client, &wanted).await?;
-    let mut notices: Vec<String> = served
+    let notices: Vec<String> = served
         .older
         .iter()
         .map(|(kind, wanted, older)| {
@@ -140,38 +170,61 @@ pub async fn prepare(mut request: Request) -> Result<Prepared, Refused> {
     let seen = lock::look(&cluster).await?;
     check_rights(&request, &cluster, &mut skipped).await?;
 
-    let mut ids: Vec<ObjectId> = request.plan.objects().map(|(_, object)| object.id.clone()).collect();
+    // What may not be read is skipped too (RULES.md C6).
+    let looked_at = request.plan.objects().filter(|(phase, _)| !skipped.contains_key(phase));
+    let mut ids: Vec<ObjectId> = looked_at.map(|(_, object)| object.id.clone()).collect();
     ids.extend([whole("PersistentVolumeClaim"), whole("ConfigMap")]);
     let mut live = if home.exists { cluster.live(&ids).await? } else { Live::default() };
     if let Some(object) = home.object.filter(|_| home.is_ours) {
         live.insert("Namespace", &namespace, object);
     }
     lock::check_free(&seen, &live, &request.clock)?;
-    check_objects(&request, &live, &skipped)?;
-
-    let Resolved { values, notices: about_secrets } = secrets::resolve(&mut request.plan, &live, &request.supplied)?;
-    notices.extend(about_secrets);
-    // The plan of a rollback is stamped already, and holds no Secret.
-    if !values.is_empty() {
-        stamp(&mut request.plan, &values);
-    }
-    let secrets = values.into_values().flat_map(BTreeMap::into_values).collect();
-    let prepared = Prepared {
+    Ok(Found {
         request,
         cluster,
-        server_version: version.git_version,
-        skipped,
+        live,
         namespace_exists: home.exists,
         namespace_is_ours: home.is_ours,
+        server_version: version.git_version,
+        skipped,
         lock: seen,
-        journals: journals(&live),
-        live,
-        secrets,
         notices,
-    };
-    left_out::check(&prepared).await?;
-    tracing::info!(objects = prepared.request.plan.objects().count(), "nothing stands in the way");
-    Ok(prepared)
+    })
+}
+
+impl Found {
+    /// Decides what the plan left open.
+    ///
+    /// # Errors
+    /// Every object and every secret that stands in the way.
+    pub async fn decide(self) -> Result<Prepared, Refused> {
+        let Self { mut request, cluster, live, skipped, mut notices, .. } = self;
+        check_objects(&request, &live, &skipped)?;
+        let Resolved { values, notices: about_secrets } =
+            secrets::resolve(&mut request.plan, &live, &request.supplied)?;
+        notices.extend(about_secrets);
+        // The plan of a rollback is stamped already, and holds no Secret.
+        if !values.is_empty() {
+            stamp(&mut request.plan, &values);
+        }
+        let secrets = values.into_values().flat_map(BTreeMap::into_values).collect();
+        let prepared = Prepared {
+            request,
+            cluster,
+            server_version: self.server_version,
+            skipped,
+            namespace_exists: self.namespace_exists,
+            namespace_is_ours: self.namespace_is_ours,
+            lock: self.lock,
+            journals: journals(&live),
+            live,
+            secrets,
+            notices,
+        };
+        left_out::check(&prepared).await?;
+        tracing::info!(objects = prepared.request.plan.objects().count(), "nothing stands in the way");
+        Ok(prepared)
+    }
 }
 
 /// All objects of a core kind: claims say whether a database lives, ConfigMaps hold the journals of releases.
@@ -280,6 +333,16 @@ fn check_objects(request: &Request, live: &Live, skipped: &BTreeMap<Phase, Strin
 
 pub(super) fn is_ours(live: &Value) -> bool {
     live.pointer("/metadata/labels/app.kubernetes.io~1managed-by").and_then(Value::as_str) == Some(MANAGED_BY)
+}
+
+/// Which object it is.
+pub(super) fn id(object: &Value) -> ObjectId {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    ObjectId {
+        api_version: text(&object["apiVersion"]),
+        kind: text(&object["kind"]),
+        name: text(&object["metadata"]["name"]),
+    }
 }
 
 /// The object's uid and generation.

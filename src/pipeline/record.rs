@@ -1,6 +1,5 @@
 //! The record of the release that is under way.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::apply::Done;
@@ -12,6 +11,7 @@ use crate::cluster::{Clock, Cluster, Fault, next_release};
 use crate::readiness::{Memory, Readiness, assess};
 use crate::release::{
     Action, Before, Intent, Journal, PhaseEntry, Rendered, Snapshot, State, Written, applied_by, content, kept,
+    since_reset,
 };
 use crate::render::{MANAGED_BY, Object, Phase, Plan};
 
@@ -35,33 +35,8 @@ impl Record {
         clock: &Clock,
     ) -> Result<Self, Fault> {
         let rendered = rendered(prepared);
-        let content = content(&rendered);
+        let journal = Journal { content: content(&rendered), ..blank(prepared, options, clock) };
         let snapshot = Snapshot { is_first: is_first(prepared), before: before(prepared, survey, options), rendered };
-        let environment = &prepared.request.environment;
-        let named = environment.values.images.iter().map(|(name, image)| (name.clone(), image.reference()));
-        // A rollback brings back what that release was.
-        let then = match options.action {
-            Action::Rollback { to } => prepared.journals.iter().find(|journal| journal.release == to),
-            Action::Deploy | Action::Reset => None,
-        };
-        let journal = Journal {
-            release: next_release(&prepared.live),
-            action: options.action,
-            state: State::Running,
-            started: clock.now(),
-            finished: None,
-            author: options.author.clone(),
-            environment: environment.name.clone(),
-            keyboss: env!("CARGO_PKG_VERSION").to_owned(),
-            commit: then.map_or_else(|| options.commit.clone(), |then| then.commit.clone()),
-            images: then.map_or_else(|| named.collect(), |then| then.images.clone()),
-            content,
-            phases: Vec::new(),
-            intended: Vec::new(),
-            written: Vec::new(),
-            objects: BTreeMap::new(),
-            message: None,
-        };
         persist(async || cluster.begin_record(&journal, &snapshot).await).await?;
         Ok(Self { cluster: cluster.clone(), journal, snapshot })
     }
@@ -147,6 +122,23 @@ impl Record {
     }
 }
 
+/// The journal of the release that begins now. A rollback brings back what that release was.
+pub fn blank(prepared: &Prepared, options: &Options, clock: &Clock) -> Journal {
+    let environment = &prepared.request.environment;
+    let named = environment.values.images.iter().map(|(name, image)| (name.clone(), image.reference()));
+    let then = match options.action {
+        Action::Rollback { to } => prepared.journals.iter().find(|journal| journal.release == to),
+        Action::Deploy | Action::Reset => None,
+    };
+    let release = next_release(&prepared.live);
+    Journal {
+        environment: environment.name.clone(),
+        commit: then.map_or_else(|| options.commit.clone(), |then| then.commit.clone()),
+        images: then.map_or_else(|| named.collect(), |then| then.images.clone()),
+        ..Journal::new(release, options.action, clock.now(), options.author.clone())
+    }
+}
+
 /// What this release is: what the phases that run apply, and what was applied before by those that do not.
 fn rendered(prepared: &Prepared) -> Vec<Rendered> {
     let phases: Vec<Phase> = prepared.phases().collect();
@@ -161,15 +153,17 @@ fn rendered(prepared: &Prepared) -> Vec<Rendered> {
     rendered
 }
 
-/// Whether there is nothing that could be gone back to: no release succeeded yet, and where none was even tried, there
-/// is no Deployment (RULES.md T9). Deployments that are being taken over can be gone back to, however often that is
-/// tried.
+/// Whether there is nothing that could be gone back to: no release succeeded since the last reset, if there was one, and
+/// where none was even tried, there is no Deployment (RULES.md T9). Deployments that are being taken over can be gone
+/// back to, however often that is tried.
 fn is_first(prepared: &Prepared) -> bool {
-    let has_succeeded = prepared.journals.iter().any(|journal| journal.state == State::Succeeded);
+    let mut releases = since_reset(&prepared.journals).peekable();
+    let were_tried = releases.peek().is_some();
+    let has_succeeded = releases.any(|journal| journal.state == State::Succeeded);
     let mut living = deployments(&prepared.request.plan).filter_map(|object| prepared.live.get(&object.id));
-    let is_there = match prepared.journals.is_empty() {
-        true => living.next().is_some(),
-        false => living.any(|live| !is_ours(live)),
+    let is_there = match were_tried {
+        false => living.next().is_some(),
+        true => living.any(|live| !is_ours(live)),
     };
     !has_succeeded && !is_there
 }

@@ -8,7 +8,8 @@ use crate::cluster::Clock;
 use crate::release::{Journal, Snapshot, State};
 use crate::render::Phase;
 
-/// Rolls back the releases that were broken off, the newest first.
+/// Rolls back the releases that were broken off, the newest first. Nothing brings back what a reset has deleted: it is
+/// for another reset to finish.
 ///
 /// # Errors
 /// When the lock is another's, or not everything could be rolled back.
@@ -18,7 +19,8 @@ pub async fn recover(prepared: &Prepared, options: &Options, events: &Events) ->
     let lock = lock::take(&prepared.cluster, &prepared.lock, &options.author, values, clock, events).await?;
     let cluster = prepared.cluster.with_permit(lock.permit());
     let mut result = Ok(());
-    for journal in prepared.journals.iter().rev().filter(|journal| journal.is_unfinished()) {
+    let is_broken_off = |journal: &&Journal| journal.is_unfinished() && !journal.is_reset();
+    for journal in prepared.journals.iter().rev().filter(is_broken_off) {
         events.notice(None, words(journal));
         let snapshot = persist(async || cluster.snapshot(journal.release).await).await?;
         let (state, message) = match &snapshot {

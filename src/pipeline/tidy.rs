@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::persist::persist;
-use super::preconditions::{identity, is_ours};
+use super::preconditions::{id, identity, is_ours};
 use super::{Events, Prepared};
 use crate::cluster::LOCK_NAME;
 use crate::cluster::is_record;
@@ -71,7 +71,8 @@ fn left_over(prepared: &Prepared) -> Vec<(ObjectId, String)> {
 
 /// Jobs of ours that neither this release nor the one that succeeded before it made.
 fn old_jobs(prepared: &Prepared, current: &Journal) -> Vec<(ObjectId, String)> {
-    let succeeded = prepared.journals.iter().rev().filter(|journal| journal.state == State::Succeeded);
+    let is_deploy = |journal: &&Journal| journal.state == State::Succeeded && !journal.is_reset();
+    let succeeded = prepared.journals.iter().rev().filter(is_deploy);
     let kept: BTreeSet<&String> = std::iter::once(current)
         .chain(succeeded.take(JOBS_OF - 1))
         .flat_map(|journal| journal.objects.values())
@@ -82,13 +83,4 @@ fn old_jobs(prepared: &Prepared, current: &Journal) -> Vec<(ObjectId, String)> {
         .map(|job| (id(job), identity(job).0))
         .filter(|(id, uid)| recorded.contains(uid) && !kept.contains(uid) && prepared.request.plan.get(id).is_none());
     old.collect()
-}
-
-fn id(object: &Value) -> ObjectId {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    ObjectId {
-        api_version: text(&object["apiVersion"]),
-        kind: text(&object["kind"]),
-        name: text(&object["metadata"]["name"]),
-    }
 }

@@ -51,6 +51,8 @@ impl Stage {
     /// Sets the stage for an environment: with what was copied, else with what is there before the first deploy.
     pub fn set(environment: &mut Environment, copied: Option<Copied>) -> Self {
         let face = Face::new(Timestamp::now());
+        // A cluster inside the process has no address; that of the copied one was looked at when it was copied.
+        environment.values.expect.server.clear();
         if let Some(Copied { context, objects }) = copied {
             adopt(&face, &objects);
             return Self { face, context };

@@ -121,6 +121,28 @@ pub struct Written {
 }
 
 impl Journal {
+    /// That of a release that begins now, and has done nothing yet.
+    pub fn new(release: u64, action: Action, started: Timestamp, author: Author) -> Self {
+        Self {
+            release,
+            action,
+            state: State::Running,
+            started,
+            finished: None,
+            author,
+            environment: String::new(),
+            keyboss: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: None,
+            images: BTreeMap::new(),
+            content: String::new(),
+            phases: Vec::new(),
+            intended: Vec::new(),
+            written: Vec::new(),
+            objects: BTreeMap::new(),
+            message: None,
+        }
+    }
+
     /// The release that was deployed first with this content.
     pub fn origin(&self) -> u64 {
         match self.action {
@@ -129,8 +151,61 @@ impl Journal {
         }
     }
 
+    /// Whether it deleted, or was to delete, everything that was there.
+    pub fn is_reset(&self) -> bool {
+        self.action == Action::Reset
+    }
+
     /// Whether it is for another run to finish: nobody said how it ended, or its rollback was not complete.
     pub fn is_unfinished(&self) -> bool {
         matches!(self.state, State::Running | State::Incomplete)
+    }
+}
+
+/// The releases since the last reset: what was before it is gone, and cannot be gone back to.
+pub fn since_reset(journals: &[Journal]) -> impl Iterator<Item = &Journal> {
+    let reset = journals.iter().filter(|journal| journal.is_reset()).map(|journal| journal.release).max();
+    journals.iter().filter(move |journal| reset.is_none_or(|reset| journal.release > reset))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{NoTarget, expendable, rollback_target};
+    use super::*;
+
+    /// Releases from 1 on: what each did, and how it ended; each with content of its own.
+    fn journals(releases: &[(Action, State)]) -> Vec<Journal> {
+        let journal = |(number, (action, state)): (u64, &(Action, State))| {
+            let journal = Journal::new(number, *action, Timestamp::UNIX_EPOCH, Author::default());
+            Journal { state: *state, content: number.to_string(), ..journal }
+        };
+        (1..).zip(releases).map(journal).collect()
+    }
+
+    const DEPLOYED: (Action, State) = (Action::Deploy, State::Succeeded);
+    const FAILED: (Action, State) = (Action::Deploy, State::RolledBack);
+    const RESET: (Action, State) = (Action::Reset, State::Succeeded);
+
+    #[test]
+    fn nothing_goes_back_beyond_a_reset() {
+        let there = |releases: &[(Action, State)]| rollback_target(&journals(releases), None);
+        assert_eq!(there(&[DEPLOYED, DEPLOYED]), Ok(1));
+        assert_eq!(there(&[DEPLOYED, DEPLOYED, RESET]), Err(NoTarget::NoRelease));
+        assert_eq!(there(&[DEPLOYED, RESET, DEPLOYED]), Err(NoTarget::NoneBefore(3)));
+        assert_eq!(there(&[DEPLOYED, RESET, DEPLOYED, FAILED, DEPLOYED]), Ok(3));
+        let asked = |release| rollback_target(&journals(&[DEPLOYED, RESET, DEPLOYED, DEPLOYED]), Some(release));
+        assert_eq!(asked(3), Ok(3));
+        for release in [1, 2] {
+            assert_eq!(asked(release), Err(NoTarget::NotThere(release, "3, 4".to_owned())));
+        }
+    }
+
+    #[test]
+    fn the_last_reset_is_remembered_and_is_no_release_that_succeeded() {
+        let mut releases = vec![DEPLOYED, DEPLOYED, DEPLOYED, RESET, RESET];
+        releases.extend([FAILED; 12]);
+        assert_eq!(expendable(&journals(&releases)), [7, 6, 4]);
+        assert_eq!(since_reset(&journals(&releases)).count(), 12);
+        assert_eq!(since_reset(&journals(&[DEPLOYED, DEPLOYED])).count(), 2);
     }
 }

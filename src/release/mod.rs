@@ -13,7 +13,7 @@ mod target;
 mod with_sets;
 
 pub use applied::{applied_by, is_named};
-pub use journal::{Action, Author, Intent, Journal, PhaseEntry, State, Written};
+pub use journal::{Action, Author, Intent, Journal, PhaseEntry, State, Written, since_reset};
 pub use restore::{Step, keep_added_keys, restore, stays};
 pub use retention::expendable;
 pub use snapshot::{Before, Rendered, Snapshot, content, kept};

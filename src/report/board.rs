@@ -101,7 +101,12 @@ impl Board {
                 }
             }
             Event::RollbackFinished { .. } => self.rollback = None,
-            Event::Notice { .. } | Event::Diagnosis(_) | Event::DeployFinished(_) => {}
+            Event::Notice { .. }
+            | Event::Diagnosis(_)
+            | Event::ResetPlanned(_)
+            | Event::Deleted { .. }
+            | Event::ResetFinished { .. }
+            | Event::DeployFinished(_) => {}
         }
     }
 

@@ -70,6 +70,9 @@ impl<W: Write + Send> Plain<W> {
                 (None, vec![format!("rollback: {}: {}", restored.object, text::restored(restored))])
             }
             Event::RollbackFinished { complete, seconds } => (None, vec![text::rollback_finished(*complete, *seconds)]),
+            Event::ResetPlanned(loss) => (None, text::loss(loss)),
+            Event::Deleted { object } => (None, vec![format!("deleted {object}")]),
+            Event::ResetFinished { complete, seconds } => (None, vec![text::reset_finished(*complete, *seconds)]),
             Event::DeployFinished(finished) => {
                 let mut lines = text::table(&finished.phases);
                 lines.extend(text::restored_table(&finished.restored));

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::pipeline::{Blocker, Diagnosis, Event, Finished, PhaseSummary, Restored, Started};
+use crate::pipeline::{Blocker, Diagnosis, Event, Finished, Loss, PhaseSummary, Restored, Started, Volume};
 
 use super::Redactor;
 use super::text::printable;
@@ -71,6 +71,13 @@ fn strings(event: &mut Event) -> Vec<&mut String> {
         Event::RollbackStarted { objects: _, timeout_seconds: _ } => vec![],
         Event::Restored(restored) => in_restored(restored).collect(),
         Event::RollbackFinished { complete: _, seconds: _ } => vec![],
+        Event::ResetPlanned(loss) => {
+            let Loss { namespace, objects, data, kept } = &mut **loss;
+            let volumes = data.iter_mut().chain(kept).flat_map(|Volume { object, size }| [object, size]);
+            std::iter::once(namespace).chain(objects).chain(volumes).collect()
+        }
+        Event::Deleted { object } => vec![object],
+        Event::ResetFinished { complete: _, seconds: _ } => vec![],
         Event::DeployFinished(finished) => {
             let Finished {
                 succeeded: _,

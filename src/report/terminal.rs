@@ -84,6 +84,15 @@ pub fn lasting(event: &Event, dry_run: bool, columns: usize) -> Vec<String> {
             let line = style(text::rollback_finished(*complete, *seconds));
             vec![if *complete { line.yellow() } else { line.red() }.to_string()]
         }
+        Event::ResetPlanned(loss) => {
+            let mut lines = text::loss(loss);
+            lines[0] = style(&lines[0]).bold().to_string();
+            lines
+        }
+        Event::ResetFinished { complete, seconds } => {
+            let line = style(text::reset_finished(*complete, *seconds));
+            vec![if *complete { line.yellow() } else { line.red() }.to_string()]
+        }
         Event::DeployFinished(finished) => {
             let Finished { succeeded, message, phases, restored, next_steps, .. } = &**finished;
             let fit = |row: &String| truncate_str(row, columns, "…").into_owned();
@@ -105,6 +114,7 @@ pub fn lasting(event: &Event, dry_run: bool, columns: usize) -> Vec<String> {
         | Event::Heartbeat { .. }
         | Event::RollbackStarted { .. }
         | Event::Restored(_)
+        | Event::Deleted { .. }
         | Event::PhaseFinished(_) => Vec::new(),
     }
 }

@@ -1,6 +1,10 @@
 //! Words and lines that the terminal and the plain log share: functions from data to text.
 
-use crate::pipeline::{Change, Diagnosis, Finished, Outcome, PhaseSummary, RestoreOutcome, Restored, Started};
+use std::collections::BTreeMap;
+
+use crate::pipeline::{
+    Change, Diagnosis, Finished, Loss, Outcome, PhaseSummary, RestoreOutcome, Restored, Started, Volume,
+};
 use crate::render::Phase;
 
 /// The text without terminal control sequences and control characters; newlines stay.
@@ -128,8 +132,11 @@ fn indented<'a>(by: usize, texts: impl IntoIterator<Item = &'a String>) -> Vec<S
     texts.into_iter().flat_map(|text| text.lines()).map(|line| format!("{:by$}{line}", "")).collect()
 }
 
-/// Every phase on a line, under a heading.
+/// Every phase on a line, under a heading; nothing where none began.
 pub fn table(phases: &[PhaseSummary]) -> Vec<String> {
+    if phases.is_empty() {
+        return Vec::new();
+    }
     let row = |cells: [&str; 7]| {
         let [number, title, outcome, time, created, changed, unchanged] = cells;
         format!("{number:<2} {title:<18}  {outcome:<11}  {time:>6}  {created:>7}  {changed:>7}  {unchanged:>9}")
@@ -184,6 +191,34 @@ pub fn restored_table(table: &[Restored]) -> Vec<String> {
 pub fn rollback_finished(complete: bool, seconds: f64) -> String {
     let word = if complete { "rolled back" } else { "the rollback is incomplete, after" };
     format!("{word} {}{}", if complete { "in " } else { "" }, measured(seconds))
+}
+
+/// What a reset will delete, its data first; the first line says where.
+pub fn loss(loss: &Loss) -> Vec<String> {
+    let Loss { namespace, objects, data, kept } = loss;
+    if objects.is_empty() && data.is_empty() {
+        return vec![format!("a reset of namespace {namespace} deletes nothing: there is nothing of keyboss")];
+    }
+    let mut lines = vec![format!("a reset of namespace {namespace} deletes for good")];
+    let width = data.iter().chain(kept).map(|volume| volume.object.len()).max().unwrap_or(0);
+    let row = |volume: &Volume, words: &str| format!("  {:<width$}  {:>6}{words}", volume.object, volume.size);
+    lines.extend(data.iter().map(|volume| row(volume, " of data")));
+    let mut kinds: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (kind, name) in objects.iter().filter_map(|object| object.split_once(' ')) {
+        kinds.entry(kind).or_default().push(name);
+    }
+    lines.extend(kinds.into_iter().map(|(kind, names)| format!("  {kind} {}", names.join(", "))));
+    if !kept.is_empty() {
+        lines.push("and keeps".to_owned());
+        lines.extend(kept.iter().map(|volume| row(volume, " of backups (--with-backups deletes them too)")));
+    }
+    lines
+}
+
+/// "reset in 42.0s".
+pub fn reset_finished(complete: bool, seconds: f64) -> String {
+    let word = if complete { "reset in" } else { "the reset is incomplete, after" };
+    format!("{word} {}", measured(seconds))
 }
 
 /// The sum of it: "58 unchanged; 1.3s, 76 API requests; release 7".

@@ -1,10 +1,11 @@
-//! An old installation that is taken over, backups, failures one by one, initial fields, a tenant's rights, and every
-//! way in which PostgreSQL and Redis may die.
+//! An old installation that is taken over, backups, failures one by one, initial fields, resets, transactions, a tenant's
+//! rights, and every way in which PostgreSQL and Redis may die.
 
 mod adopt;
 mod backup;
 mod failures;
 mod initial;
 mod kills;
+mod reset;
 mod tenant;
 mod transaction;

@@ -5,6 +5,7 @@ mod applied;
 mod deploys;
 mod history;
 mod lock;
+mod reset;
 mod served;
 mod sim;
 mod stage;

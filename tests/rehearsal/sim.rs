@@ -9,3 +9,5 @@ mod check;
 mod draw;
 mod scene;
 mod sweep;
+
+pub use draw::FAULTS;

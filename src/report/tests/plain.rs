@@ -1,6 +1,6 @@
 //! The plain log, word for word.
 
-use crate::pipeline::{Change, Event, Outcome};
+use crate::pipeline::{Change, Event, Loss, Outcome};
 use crate::render::Phase;
 use crate::report::Redactor;
 use crate::report::plain::Plain;
@@ -136,6 +136,31 @@ Kubernetes v1.20.2); only 1 Namespace & config
 12:00:01Z [1/8 Namespace & config] would create Namespace keyboss
 12:00:02Z [1/8 Namespace & config] would change Secret keyboss-secrets
 12:00:03Z [1/8 Namespace & config] done in 0.3s: 1 to create, 1 to change, 2 unchanged
+";
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn a_reset_lists_what_goes_and_what_stays() {
+    let text = log(vec![
+        planned(),
+        Event::Deleted { object: "Deployment saleor-api".into() },
+        Event::ResetFinished { complete: true, seconds: 42.0 },
+        Event::ResetPlanned(Box::new(Loss { namespace: "keyboss".into(), ..Loss::default() })),
+        Event::ResetFinished { complete: false, seconds: 600.0 },
+    ]);
+    let expected = "\
+12:00:00Z a reset of namespace keyboss deletes for good
+12:00:00Z   PersistentVolumeClaim data-postgres-0     5Gi of data
+12:00:00Z   PersistentVolumeClaim media             500Mi of data
+12:00:00Z   Deployment celery-beat, saleor-api
+12:00:00Z   Secret keyboss-secrets
+12:00:00Z and keeps
+12:00:00Z   PersistentVolumeClaim postgres-backup     1Gi of backups (--with-backups deletes them too)
+12:00:01Z deleted Deployment saleor-api
+12:00:02Z reset in 42.0s
+12:00:03Z a reset of namespace keyboss deletes nothing: there is nothing of keyboss
+12:00:04Z the reset is incomplete, after 10m
 ";
     assert_eq!(text, expected);
 }

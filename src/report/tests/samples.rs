@@ -1,7 +1,7 @@
 //! Recorded deploys.
 
 use crate::pipeline::{
-    Blocker, Change, Diagnosis, Event, Finished, Outcome, PhaseSummary, RestoreOutcome, Restored, Started,
+    Blocker, Change, Diagnosis, Event, Finished, Loss, Outcome, PhaseSummary, RestoreOutcome, Restored, Started, Volume,
 };
 use crate::render::Phase;
 
@@ -112,6 +112,18 @@ pub fn heartbeat(phase: Phase, worst: Option<(&str, &str)>) -> Event {
     Event::Heartbeat { phase, ready: 3, total: 5, worst, left_seconds: 285 }
 }
 
+/// What a reset will delete.
+pub fn planned() -> Event {
+    let volume = |name: &str, size: &str| Volume { object: format!("PersistentVolumeClaim {name}"), size: size.into() };
+    let objects = ["Deployment celery-beat", "Deployment saleor-api", "Secret keyboss-secrets"];
+    Event::ResetPlanned(Box::new(Loss {
+        namespace: "keyboss".into(),
+        objects: objects.map(Into::into).into(),
+        data: vec![volume("data-postgres-0", "5Gi"), volume("media", "500Mi")],
+        kept: vec![volume("postgres-backup", "1Gi")],
+    }))
+}
+
 /// Every kind of event. A new kind does not compile until it is shown here.
 pub fn every() -> Vec<Event> {
     let stateful = Phase::Stateful;
@@ -128,6 +140,9 @@ pub fn every() -> Vec<Event> {
         Event::RollbackStarted { objects: 4, timeout_seconds: 300 },
         Event::Restored(restored_table().remove(0)),
         Event::RollbackFinished { complete: false, seconds: 12.0 },
+        planned(),
+        Event::Deleted { object: "Deployment saleor-api".into() },
+        Event::ResetFinished { complete: true, seconds: 42.0 },
         rolled_back(),
     ];
     for event in &events {
@@ -144,6 +159,9 @@ pub fn every() -> Vec<Event> {
             | Event::RollbackStarted { .. }
             | Event::Restored(_)
             | Event::RollbackFinished { .. }
+            | Event::ResetPlanned(_)
+            | Event::Deleted { .. }
+            | Event::ResetFinished { .. }
             | Event::DeployFinished(_) => {}
         }
     }

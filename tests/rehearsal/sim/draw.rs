@@ -12,7 +12,8 @@ use super::act::{Trouble, act, requests};
 use super::scene::{SCENES, Scene};
 use crate::stage::runtime;
 
-const FAULTS: [Fault; 8] = [
+/// What may go wrong with a request.
+pub const FAULTS: [Fault; 8] = [
     Fault::Refused(500),
     Fault::Refused(503),
     Fault::Refused(409),
