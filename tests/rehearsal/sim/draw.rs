@@ -24,8 +24,8 @@ pub const FAULTS: [Fault; 8] = [
     Fault::Silence,
 ];
 
-/// So many, where nothing else is said: about a minute.
-const RUNS: u64 = 40;
+/// So many, where nothing else is said.
+const RUNS: u64 = 24;
 
 fn drawn(seed: u64) -> (Scene, Vec<Trouble>) {
     let mut rng = Rng::with_seed(seed);

@@ -53,17 +53,17 @@ fn every_scene_is_played_without_trouble() {
 
 #[test]
 fn trouble_at_any_request_of_an_upgrade() {
-    each(&some(Scene::Upgrade, 3));
+    each(&some(Scene::Upgrade, 5));
 }
 
 #[test]
 fn trouble_at_any_request_of_an_upgrade_that_fails() {
-    each(&some(Scene::BrokenUpgrade, 3));
+    each(&some(Scene::BrokenUpgrade, 5));
 }
 
 #[test]
 fn trouble_at_any_request_of_other_deploys() {
-    let of = |scene| some(scene, 8);
+    let of = |scene| some(scene, 12);
     each(&[of(Scene::First), of(Scene::Unchanged), of(Scene::Rollback)].concat());
 }
 
