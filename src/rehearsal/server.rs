@@ -91,11 +91,14 @@ impl Server {
                 return Err(Status::bad_request("metadata.managedFields must be nil".to_owned()));
             }
             metadata.remove("resourceVersion");
-            let asked = metadata.remove("uid");
-            if let (Some(asked), Some(live)) = (asked, &live)
-                && live["metadata"]["uid"] != asked
-            {
-                return Err(Status::conflict(key.kind, &key.name));
+            if let Some(asked) = metadata.remove("uid").as_ref().and_then(Value::as_str) {
+                match &live {
+                    None => return Err(Status::is_gone(key.kind, &key.name, asked)),
+                    Some(live) if live["metadata"]["uid"] != asked => {
+                        return Err(Status::is_another(key.kind, &key.name, asked));
+                    }
+                    Some(_) => {}
+                }
             }
         }
         let shape = shape(key.kind)?;

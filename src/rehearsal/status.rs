@@ -83,6 +83,27 @@ impl Status {
         Self { code: 409, reason: "Conflict", message, details }
     }
 
+    /// 422: an apply to another object of that name.
+    pub fn is_another(kind: &Kind, name: &str, asked: &str) -> Self {
+        let why = format!("Invalid value: {asked:?}: field is immutable");
+        let message = format!("{} {name:?} is invalid: metadata.uid: {why}", kind.kind);
+        let cause = json!({"reason": "FieldValueInvalid", "message": why, "field": "metadata.uid"});
+        // The server finds it twice: as metadata of any object, and of this kind.
+        let causes = [&cause, &cause];
+        let mut details = json!({"name": name, "kind": kind.kind, "causes": causes});
+        if !kind.group().is_empty() {
+            details["group"] = json!(kind.group());
+        }
+        Self { code: 422, reason: "Invalid", message, details }
+    }
+
+    /// 409: an apply to an object that is gone.
+    pub fn is_gone(kind: &Kind, name: &str, asked: &str) -> Self {
+        let why = format!("uid mismatch: the provided object specified uid {asked}, and no existing object was found");
+        let message = format!("Operation cannot be fulfilled on {} {name:?}: {why}", kind.resource());
+        Self::about(409, "Conflict", kind, name, message)
+    }
+
     /// The user may not do that.
     pub fn forbidden(kind: &Kind, name: &str, verb: &str, resource: &str, namespace: &str) -> Self {
         let place = match namespace {

@@ -19,6 +19,7 @@ use crate::kubectl::Namespace;
 const JSON: &str = "application/json";
 const MERGE: &str = "application/merge-patch+json";
 const PATCH: &str = "application/json-patch+json";
+const APPLY: &str = "application/apply-patch+yaml";
 
 /// Method, path below the namespace, what the body is, and the body.
 type Sent = (&'static str, &'static str, &'static str, Value);
@@ -116,6 +117,11 @@ fn config_map(name: &str, labels: Value) -> Value {
     json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "labels": labels}, "data": {"a": "1"}})
 }
 
+fn with_uid(name: &str) -> Value {
+    let metadata = json!({"name": name, "uid": "11111111-1111-4111-8111-111111111111"});
+    json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"a": "2"}})
+}
+
 fn requests() -> Vec<Sent> {
     let list = |path| ("GET", path, JSON, Value::Null);
     let a = "configmaps/a?fieldManager=x";
@@ -171,6 +177,9 @@ fn requests() -> Vec<Sent> {
         ("DELETE", "configmaps/a", JSON, Value::Null),
         ("PATCH", a, MERGE, json!({"metadata": {"finalizers": null}})),
         list("configmaps/a"),
+        // Applied to an object that is another, or gone.
+        ("PATCH", "configmaps/b?fieldManager=x&force=true", APPLY, with_uid("b")),
+        ("PATCH", "configmaps/none?fieldManager=x&force=true", APPLY, with_uid("none")),
         // Not the one that is meant; not at all; at once.
         ("DELETE", "configmaps/b", JSON, json!({"preconditions": {"resourceVersion": "1"}})),
         ("DELETE", "configmaps/b?dryRun=All", JSON, Value::Null),
