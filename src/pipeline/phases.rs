@@ -80,6 +80,10 @@ impl<'a> Phases<'a> {
             let began = self.clock.elapsed();
             let ended = match (&run.failed, self.prepared.skipped.get(&phase).cloned()) {
                 (Some(_), _) => Ended { outcome: Outcome::NotReached, reason: None, done: Vec::new() },
+                (None, _) if self.options.stop.is_told() => {
+                    let (outcome, reason) = interrupted();
+                    Ended::failed(outcome, reason, Vec::new())
+                }
                 (None, Some(reason)) => Ended { outcome: Outcome::Skipped, reason: Some(reason), done: Vec::new() },
                 (None, None) => self.phase(phase, began).await,
             };

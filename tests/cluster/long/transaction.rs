@@ -15,8 +15,20 @@ use crate::kubectl::eventually;
 use crate::project;
 use crate::shop::{Run, Shop};
 
-/// A value that API, workers and beat read, and a replica more.
-const CHANGE: [&str; 4] = ["--set", "saleor.allowedHosts=[changed.example.com]", "--set", "replicas.dashboard=2"];
+/// Something in every phase that applies: a value that API, workers and beat read, a replica, an autoscaler, the backups'
+/// number, Prometheus' configuration.
+const CHANGE: [&str; 10] = [
+    "--set",
+    "saleor.allowedHosts=[changed.example.com]",
+    "--set",
+    "replicas.dashboard=2",
+    "--set",
+    "autoscaling.api.maxReplicas=5",
+    "--set",
+    "backup.keep=5",
+    "--set",
+    "monitoring.prometheus.scrapeInterval=20s",
+];
 
 /// What a rollback restores: everything but data, Jobs and values of Secrets, less what moves by itself.
 fn restored(shop: &Shop) -> BTreeMap<String, Value> {
@@ -149,13 +161,16 @@ fn what_the_server_would_refuse_is_known_before_anything_is_written() {
 fn an_interrupt_in_any_phase_rolls_back() {
     let shop = Shop::shared();
     let before = restored(&shop);
-    for (phase, signal) in [
+    let phases = [
         ("config", "INT"),
         ("stateful", "TERM"),
-        ("deployments", "HUP"),
-        ("availability", "INT"),
-        ("monitoring", "TERM"),
-    ] {
+        ("migration", "HUP"),
+        ("deployments", "INT"),
+        ("availability", "TERM"),
+        ("backup", "HUP"),
+        ("monitoring", "INT"),
+    ];
+    for (phase, signal) in phases {
         let mut child =
             shop.command(&["deploy"], &CHANGE).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let out = BufReader::new(child.stdout.take().unwrap());

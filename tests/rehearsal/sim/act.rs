@@ -16,7 +16,7 @@ use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::check::{Dump, check, lock_is_free, secrets, unfinished, writes};
+use super::check::{Dump, THIEF, check, lock_is_free, secrets, unfinished, writes};
 use super::scene::Scene;
 use crate::stage::{options, request, runtime, told};
 
@@ -176,7 +176,7 @@ async fn steal(face: &Face) -> Option<Duration> {
     let client = face.within().client("keyboss");
     let api: Api<k8s_openapi::api::coordination::v1::Lease> = Api::namespaced(client, "keyboss");
     let renewed = face.clock().now().strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
-    let patch = json!({"spec": {"holderIdentity": "a thief", "renewTime": renewed}});
+    let patch = json!({"spec": {"holderIdentity": THIEF, "renewTime": renewed}});
     let held = |lease: &k8s_openapi::api::coordination::v1::Lease| {
         lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()).is_some_and(|holder| !holder.is_empty())
     };
