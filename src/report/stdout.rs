@@ -22,7 +22,7 @@ pub fn print(text: &str) -> io::Result<()> {
 /// Prints lines, without secrets and control characters.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_lines(lines: &[String], redactor: &Redactor) -> io::Result<()> {
     let clean = lines.iter().map(|line| clean(line, redactor).trim_end().to_owned() + "\n");
     print(&clean.collect::<String>())
@@ -31,7 +31,7 @@ pub fn print_lines(lines: &[String], redactor: &Redactor) -> io::Result<()> {
 /// Prints each value as JSON on one line, without secrets and control characters.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn print_json(values: Vec<Value>, redactor: &Redactor) -> io::Result<()> {
     let line = |mut value| {
         scrub_value(&mut value, redactor);

@@ -252,10 +252,15 @@ fn rolling_back_twice_goes_back_two_releases_and_moves_nothing_that_others_moved
     let shop = Shop::shared();
     let hosts = |name: &str| format!("saleor.allowedHosts=[{name}.example.com]");
     let now = || shop.namespace.get(&["configmap", "keyboss-config"])["data"].clone();
+    // The autoscaler's hand: what a first deploy sets is less.
+    let workers = "autoscaling.worker.minReplicas=3";
     for name in ["first", "second", "third"] {
-        shop.deploy(&["--set", &hosts(name)]).succeeded();
+        shop.deploy(&["--set", &hosts(name), "--set", workers]).succeeded();
     }
-    shop.namespace.say(&["scale", "deployment", "celery-worker", "--replicas=3"]);
+    eventually(60, "the autoscaler adds a worker", || {
+        let worker = shop.namespace.get(&["deployment", "celery-worker"]);
+        (worker["spec"]["replicas"] == 3).then_some(())
+    });
     for name in ["second", "first"] {
         let run = shop.rollback(&["--yes"]).succeeded();
         let config = now();
