@@ -118,7 +118,11 @@ pub async fn deploy(prepared: Prepared, options: &Options, events: &Events) -> R
     for journal in resumed(&prepared) {
         let message = Some(format!("release {} goes on from it", record.release()));
         let ended = Journal { state: State::Kept, message, ..journal.clone() };
-        persist(async || prepared.cluster.write_journal(&ended).await).await?;
+        if let Err(fault) = persist(async || prepared.cluster.write_journal(&ended).await).await {
+            lock.release().await;
+            let release = journal.release;
+            return Err(Refused::because(format!("the record of release {release} cannot be written: {fault}")));
+        }
     }
     let transaction = Transaction { prepared: &prepared, survey: &survey, options, clock, events };
     Ok(transaction.run(record, lock).await)
