@@ -32,7 +32,7 @@ pub use live::Live;
 pub use lock::{LOCK_NAME, Lock, LockKind, LockState, LockTimes, Permit};
 pub use managed_fields::{is_owned, last_change};
 pub use ownership::is_known;
-pub use records::{is_record, journals, next_release};
+pub use records::{is_record, journals, next_release, unreadable};
 pub use watch::Watch;
 
 use std::future::Future;

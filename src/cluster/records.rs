@@ -43,6 +43,13 @@ pub fn next_release(live: &Live) -> u64 {
     numbers.max().unwrap_or(0) + 1
 }
 
+/// The records that cannot be read: of a newer keyboss, or changed by hand.
+pub fn unreadable(live: &Live) -> Vec<String> {
+    let of_release = |map: &&Value| map["metadata"]["labels"][NUMBER].is_string();
+    let records = live.of_kind("ConfigMap").filter(of_release).filter(|map| read(std::iter::once(*map)).is_empty());
+    records.filter_map(|map| map["metadata"]["name"].as_str().map(str::to_owned)).collect()
+}
+
 /// Whether an object is the record of a release.
 pub fn is_record(object: &Value) -> bool {
     object["metadata"]["labels"]["app.kubernetes.io/name"] == RECORD

@@ -6,16 +6,26 @@ use super::common::project;
 use crate::cli::{ClusterArgs, EnvironmentArgs};
 use crate::cluster::{Cluster, Fault, Served, choose, connect};
 use crate::environment::Environment;
-use crate::pipeline::check_context;
+use crate::pipeline::{Refused, check_context, check_expected};
 
 /// A namespace in a cluster.
 pub struct Reached {
     /// The namespace.
     pub cluster: Cluster,
+    environment: Environment,
+    server: String,
     place: String,
 }
 
 impl Reached {
+    /// Refuses to write where the environment does not expect to be.
+    ///
+    /// # Errors
+    /// As [`check_expected`].
+    pub fn check_expected(&self) -> Result<(), Refused> {
+        check_expected(&self.environment, &self.server)
+    }
+
     /// What a request came to, or why not and where.
     ///
     /// # Errors
@@ -34,7 +44,7 @@ pub async fn reach(arguments: &EnvironmentArgs, cluster: &ClusterArgs) -> Result
     let context = choose(cluster.kubeconfig.as_deref(), cluster.context.as_deref())?;
     check_context(&environment, &context)?;
     let connection = connect(&context).await?;
-    let namespace = &environment.values.namespace;
+    let cluster = Cluster::new(connection.client, &environment.values.namespace, Served::default());
     let place = format!("context {}, {}", context.context, connection.server);
-    Ok(Reached { cluster: Cluster::new(connection.client, namespace, Served::default()), place })
+    Ok(Reached { cluster, environment, server: connection.server, place })
 }

@@ -17,6 +17,7 @@ use crate::report::{Redactor, print_lines};
 pub async fn run(arguments: UnlockArgs, redactor: Redactor) -> Result<()> {
     let clock = Clock::start();
     let reached = reach(&arguments.environment, &arguments.cluster).await?;
+    reached.check_expected()?;
     let (cluster, namespace) = (&reached.cluster, reached.cluster.namespace());
     let held = reached.told("the lock cannot be read", held(cluster).await)?;
     if held.is_empty() {

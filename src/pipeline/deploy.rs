@@ -10,7 +10,7 @@ use super::rollback::{is_complete, roll_back};
 use super::started::started;
 use super::survey::{Survey, survey};
 use super::{Event, Events, Finished, Prepared, Refused, RestoreOutcome, Restored, Stop, lock, tidy};
-use crate::cluster::{Clock, Cluster, Lock};
+use crate::cluster::{Clock, Lock};
 use crate::release::{Action, Author, Before, Journal, State};
 use crate::render::Phase;
 
@@ -79,14 +79,9 @@ pub async fn deploy(prepared: Prepared, options: &Options, events: &Events) -> R
     tidy::tell(&prepared, options.prunes, events);
     if !(survey.is_change() || options.prunes && tidy::has_left_over(&prepared)) {
         let run = Phases::new(&prepared, &survey, None, options, clock, events).run().await;
-        let message = match (&run.failed, run.interrupted) {
-            (None, _) => "nothing changed".to_owned(),
-            (Some(what), _) => format!("{what}; this deploy changed nothing"),
-        };
-        let ending = match (&run.failed, run.interrupted) {
-            (None, _) => Ending::Done,
-            (_, true) => Ending::Interrupted,
-            (_, false) => Ending::Failed,
+        let (ending, message) = match &run.failed {
+            None => (Ending::Done, "nothing changed".to_owned()),
+            Some(what) => (run.failure(), format!("{what}; this deploy changed nothing")),
         };
         finish(
             &prepared,
@@ -103,12 +98,12 @@ pub async fn deploy(prepared: Prepared, options: &Options, events: &Events) -> R
     }
     let mut prepared = prepared;
     if prepared.namespace_is_ours && !prepared.namespace_exists {
-        ensure_namespace(&prepared.cluster, &prepared).await?;
+        ensure_namespace(&prepared).await?;
     }
     let values = prepared.request.environment.values.lock.clone();
     let lock = lock::take(&prepared.cluster, &prepared.lock, &options.author, &values, clock, events).await?;
     prepared.cluster = prepared.cluster.with_permit(lock.permit());
-    let record = match Record::begin(&prepared.cluster, &prepared, &survey, options, &clock).await {
+    let record = match Record::begin(&prepared, &survey, options, &clock).await {
         Ok(record) => record,
         Err(fault) => {
             lock.release().await;
@@ -129,8 +124,8 @@ pub async fn deploy(prepared: Prepared, options: &Options, events: &Events) -> R
 }
 
 /// The lock and the record live in the namespace, so it comes before everything (RULES.md T0).
-async fn ensure_namespace(cluster: &Cluster, prepared: &Prepared) -> Result<(), Refused> {
-    let objects = prepared.objects(Phase::Config);
+async fn ensure_namespace(prepared: &Prepared) -> Result<(), Refused> {
+    let (cluster, objects) = (&prepared.cluster, prepared.objects(Phase::Config));
     let Some(namespace) = objects.into_iter().find(|object| !object.namespaced()) else {
         let name = cluster.namespace();
         return Err(Refused::because(format!("namespace {name} does not exist, and no manifest of phase 1 makes it")));
@@ -196,7 +191,7 @@ impl Transaction<'_> {
     /// What a failure comes to.
     async fn back(&self, record: &Record, run: &Run, what: String) -> (Ending, State, String, Vec<Restored>) {
         let namespace = self.prepared.cluster.namespace();
-        let ended = if run.interrupted { Ending::Interrupted } else { Ending::Failed };
+        let ended = run.failure();
         if !self.options.rolls_back {
             let message = format!("{what}; as asked (--no-rollback), it stays as it is in namespace {namespace}");
             return (ended, State::Kept, message, Vec::new());
@@ -234,6 +229,13 @@ impl Transaction<'_> {
              rolls it back first"
         );
         self.finish(Ending::Incomplete, release, Finished { message, ..Finished::default() })
+    }
+}
+
+impl Run {
+    /// What it ended in, given that it failed and is as it was before.
+    fn failure(&self) -> Ending {
+        if self.interrupted { Ending::Interrupted } else { Ending::Failed }
     }
 }
 

@@ -40,6 +40,7 @@ pub use events::{
     Blocker, Change, Diagnosis, Event, Events, Finished, Loss, Outcome, PhaseSummary, RestoreOutcome, Restored,
     Started, Volume,
 };
+pub use expected::check_expected;
 pub use preconditions::{Found, Prepared, Request, check_context, find, prepare};
 pub use preview::preview;
 pub use recover::recover;

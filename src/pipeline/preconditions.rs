@@ -8,7 +8,9 @@ use serde_json::Value;
 use super::expected::check_expected;
 use super::secrets::{self, Resolved};
 use super::{Refused, Selection, adopt, left_out, lock, reset, rights};
-use crate::cluster::{self, Access, Clock, Cluster, Connection, ContextChoice, Live, call, denied, journals, serve};
+use crate::cluster::{
+    self, Access, Clock, Cluster, Connection, ContextChoice, Live, call, denied, journals, serve, unreadable,
+};
 use crate::environment::Environment;
 use crate::readiness::blocked;
 use crate::release::Journal;
@@ -179,6 +181,7 @@ pub async fn find(request: Request) -> Result<Found, Refused> {
         live.insert("Namespace", &namespace, object);
     }
     lock::check_free(&seen, &live, &request.clock)?;
+    check_records(&live)?;
     Ok(Found {
         request,
         cluster,
@@ -286,6 +289,18 @@ async fn namespace_state(cluster: &Cluster) -> Result<Home, Refused> {
             }
         }
     }
+}
+
+/// A record that cannot be read may be that of a release which was broken off, or is in place.
+fn check_records(live: &Live) -> Result<(), Refused> {
+    let why = |name: String| {
+        format!(
+            "ConfigMap {name}, the record of a release, cannot be read: use the version of keyboss that wrote it, or \
+             delete it and the Secret of the same name if you know that nothing of it is unfinished"
+        )
+    };
+    let reasons: Vec<String> = unreadable(live).into_iter().map(why).collect();
+    if reasons.is_empty() { Ok(()) } else { Err(Refused::Because(reasons)) }
 }
 
 async fn check_rights(

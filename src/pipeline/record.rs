@@ -27,18 +27,13 @@ impl Record {
     ///
     /// # Errors
     /// When it cannot be written; then nothing may be changed.
-    pub async fn begin(
-        cluster: &Cluster,
-        prepared: &Prepared,
-        survey: &Survey,
-        options: &Options,
-        clock: &Clock,
-    ) -> Result<Self, Fault> {
+    pub async fn begin(prepared: &Prepared, survey: &Survey, options: &Options, clock: &Clock) -> Result<Self, Fault> {
         let rendered = rendered(prepared);
         let journal = Journal { content: content(&rendered), ..blank(prepared, options, clock) };
         let snapshot = Snapshot { is_first: is_first(prepared), before: before(prepared, survey, options), rendered };
+        let cluster = prepared.cluster.clone();
         persist(async || cluster.begin_record(&journal, &snapshot).await).await?;
-        Ok(Self { cluster: cluster.clone(), journal, snapshot })
+        Ok(Self { cluster, journal, snapshot })
     }
 
     /// The release's number.

@@ -174,8 +174,7 @@ impl Rollback<'_> {
     }
 
     fn note(&mut self, before: &Before, outcome: RestoreOutcome, reason: Option<String>) {
-        let restored =
-            Restored { object: before.id.to_string(), outcome, reason, was_unhealthy: before.healthy == Some(false) };
+        let restored = restored(before, outcome, reason);
         if self.table.get(&before.id) != Some(&restored) {
             self.events.emit(Event::Restored(restored.clone()));
             self.table.insert(before.id.clone(), restored);

@@ -7,8 +7,7 @@ use serde_json::Value;
 use super::persist::persist;
 use super::preconditions::{id, identity, is_ours};
 use super::{Events, Prepared};
-use crate::cluster::LOCK_NAME;
-use crate::cluster::is_record;
+use crate::cluster::{LOCK_NAME, is_record};
 use crate::release::{Journal, State, expendable, stays};
 use crate::render::ObjectId;
 
@@ -52,10 +51,15 @@ pub async fn tidy(prepared: &Prepared, current: &Journal, prunes: bool, events: 
     }
 }
 
+/// The uids of all objects of these releases.
+fn uids<'a>(journals: impl IntoIterator<Item = &'a Journal>) -> BTreeSet<&'a String> {
+    journals.into_iter().flat_map(|journal| journal.objects.values()).collect()
+}
+
 /// Objects of earlier releases that this plan no longer has: they carry our label and a uid that was recorded, and are
 /// of a kind that may be pruned: never data, a namespace or a secret.
 fn left_over(prepared: &Prepared) -> Vec<(ObjectId, String)> {
-    let recorded: BTreeSet<&String> = prepared.journals.iter().flat_map(|journal| journal.objects.values()).collect();
+    let recorded = uids(&prepared.journals);
     let is_left = |object: &&Value| {
         let (uid, _) = identity(object);
         let kind = object["kind"].as_str().unwrap_or_default();
@@ -73,11 +77,8 @@ fn left_over(prepared: &Prepared) -> Vec<(ObjectId, String)> {
 fn old_jobs(prepared: &Prepared, current: &Journal) -> Vec<(ObjectId, String)> {
     let is_deploy = |journal: &&Journal| journal.state == State::Succeeded && !journal.is_reset();
     let succeeded = prepared.journals.iter().rev().filter(is_deploy);
-    let kept: BTreeSet<&String> = std::iter::once(current)
-        .chain(succeeded.take(JOBS_OF - 1))
-        .flat_map(|journal| journal.objects.values())
-        .collect();
-    let recorded: BTreeSet<&String> = prepared.journals.iter().flat_map(|journal| journal.objects.values()).collect();
+    let kept = uids(std::iter::once(current).chain(succeeded.take(JOBS_OF - 1)));
+    let recorded = uids(&prepared.journals);
     let jobs = prepared.live.of_kind("Job").filter(|job| is_ours(job));
     let old = jobs
         .map(|job| (id(job), identity(job).0))

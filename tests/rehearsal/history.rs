@@ -130,6 +130,9 @@ fn what_cannot_be_read_and_other_contexts_are_refused() {
         let (code, _, stderr) = served.told(&[command, "--local"]);
         assert!(code == 2 && stderr.contains("k3d-x") && stderr.contains("Forbidden"), "{code} {stderr}");
     }
+    let elsewhere = ["unlock", "--local", "--set", "expect.server=https://elsewhere.example"];
+    let (code, _, stderr) = served.told(&elsewhere);
+    assert!(code == 2 && stderr.contains("is not what environment local expects"), "{code} {stderr}");
 }
 
 #[test]

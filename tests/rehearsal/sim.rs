@@ -11,3 +11,4 @@ mod scene;
 mod sweep;
 
 pub use draw::FAULTS;
+pub use scene::Scene;

@@ -2,20 +2,26 @@
 //! at once.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use keyboss::cluster::{Cluster, journals, serve};
-use keyboss::pipeline::{Ending, Event, Events, Options, Refused, Request, RestoreOutcome, begin, deploy, plan_back};
+use keyboss::pipeline::{
+    Ending, Event, Events, Options, Refused, Request, RestoreOutcome, Selection, begin, deploy, plan_back,
+};
 use keyboss::rehearsal::ailments::{Ailment, Ailments};
 use keyboss::rehearsal::controllers::Controllers;
 use keyboss::rehearsal::face::Face;
 use keyboss::rehearsal::kinds::Kind;
 use keyboss::release::{Action, Journal, State, rollback_target};
-use keyboss::render::ObjectId;
+use keyboss::render::{ObjectId, Phase};
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
+use crate::served::Served;
+use crate::sim::Scene;
 use crate::stage::{deployed, face, options, prepared_with, request, told};
 
 const IMAGE: [[&str; 1]; 4] = [
@@ -365,4 +371,93 @@ async fn jobs_are_collected_after_two_releases() {
         sleep(Duration::from_secs(30)).await;
         assert_eq!(jobs(&face), expected, "RULES.md T14: after {tag}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_broken_off_can_be_gone_on_from_and_a_failure_then_goes_back_before_it() {
+    let face = face();
+    let controllers = Controllers::start(&face);
+    deployed(prepared_with(&face, "local", "k3d-x", &IMAGE[0]).await).await;
+    sleep(Duration::from_secs(30)).await;
+    let killed = async {
+        while tag(&face) != "2.0.0" {
+            sleep(Duration::from_millis(1)).await;
+        }
+    };
+    let undisturbed = options();
+    tokio::select! {
+        ended = run(&face, &IMAGE[1], &undisturbed) => panic!("it ended: {ended:?}"),
+        () = killed => {}
+    }
+    sleep(Duration::from_secs(61)).await;
+    drop(controllers);
+    let mut ailments = Ailments::default();
+    ailments.add(Ailment::Image, "saleor-dashboard");
+    let _controllers = Controllers::with(&face, ailments);
+    let (events, receiver) = Events::channel();
+    let mut options = options();
+    let change = [IMAGE[1][0], "images.dashboard.tag=next"];
+    let prepared = begin(request(&face, "local", "k3d-x", &change), &mut options, true, &|_: &str| {}, &events).await;
+    assert_eq!(tag(&face), "2.0.0", "nothing is rolled back first");
+    let ended = deploy(prepared.unwrap(), &options, &events).await;
+    assert!(matches!(ended, Ok(Ending::Failed)), "{ended:?} {:?}", told(receiver).last());
+    assert_eq!(tag(&face), "1.0.0", "before the release that was broken off, not after it");
+    assert_eq!(histories(&face), [(1, State::Succeeded), (2, State::Kept), (3, State::RolledBack)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_of_some_phases_is_gone_back_to_as_it_was() {
+    let face = face();
+    let _controllers = Controllers::start(&face);
+    deployed(prepared_with(&face, "local", "k3d-x", &IMAGE[0]).await).await;
+    sleep(Duration::from_secs(30)).await;
+    let keep = |face: &Face| object(face, "batch/v1beta1", "CronJob", "postgres-backup").unwrap()["spec"].to_string();
+    let kept = keep(&face);
+    let some = request(&face, "local", "k3d-x", &[IMAGE[1][0], "backup.keep=3"]);
+    let (ended, _) = act(Request { selection: Selection::Only(Phase::Deployments), ..some }, &options()).await;
+    assert!(matches!(ended, Ok(Ending::Done)), "{ended:?}");
+    assert_eq!(keep(&face), kept);
+    sleep(Duration::from_secs(30)).await;
+    deployed(prepared_with(&face, "local", "k3d-x", &[IMAGE[2][0], "backup.keep=5"]).await).await;
+    assert_ne!(keep(&face), kept);
+    sleep(Duration::from_secs(30)).await;
+    assert_eq!(roll_back(&face).await, Some(2));
+    assert_eq!((tag(&face), keep(&face)), ("2.0.0".to_owned(), kept), "what was not deployed then is not deployed now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_cannot_be_read_keeps_a_deploy_from_beginning() {
+    let face = face();
+    let _controllers = Controllers::start(&face);
+    deployed(prepared_with(&face, "local", "k3d-x", &IMAGE[0]).await).await;
+    let api: Api<k8s_openapi::api::core::v1::ConfigMap> = Api::namespaced(face.within().client("keyboss"), "keyboss");
+    let patch = json!({"data": {"journal": "{\"release\": 1, \"state\": \"half-way\"}"}});
+    api.patch("keyboss-release-1", &PatchParams::default(), &Patch::Merge(patch)).await.unwrap();
+    let (ended, _) = run(&face, &IMAGE[1], &options()).await;
+    let Err(refused) = ended else { panic!("{ended:?}") };
+    assert!(
+        refused.to_string().contains("ConfigMap keyboss-release-1, the record of a release, cannot be read"),
+        "{refused}"
+    );
+    assert_eq!(tag(&face), "1.0.0");
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_and_leaves_the_lock_and_the_record_to_the_next() {
+    // Nothing lives in it, so that a rollback waits.
+    let face = Scene::Upgrade.cluster();
+    let served = Served::new(&face, "k3d-x", "keyboss");
+    let image = ["deploy", "--local", "--set", IMAGE[1][0]];
+    let mut child = served.command(&image).stdout(Stdio::piped()).spawn().unwrap();
+    let pid = child.id().to_string();
+    let signal = || assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    for line in BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap) {
+        if line.contains("changed Deployment saleor-storefront") || line.contains("rolling back") {
+            signal();
+        }
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let lease = object(&face, "coordination.k8s.io/v1", "Lease", "keyboss-deploy").unwrap();
+    assert!(!lease["spec"]["holderIdentity"].as_str().unwrap().is_empty(), "{lease}");
+    assert_eq!(histories(&face).last(), Some(&(2, State::Running)));
 }
