@@ -1,11 +1,12 @@
 //! What holds after every run, by the cluster's own objects.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::SignedDuration;
+use k8s_openapi::api::coordination::v1::Lease;
 use keyboss::pipeline::{Ending, Event};
 use keyboss::rehearsal::face::Face;
 use keyboss::rehearsal::kinds::{KINDS, Kind};
@@ -156,14 +157,19 @@ fn last(face: &Face) -> Option<Journal> {
     journals.max_by_key(|journal| journal.release)
 }
 
-/// Whether nobody holds the lock, or a thief whose time is over: a deploy that changes nothing takes none from him.
+/// Whether nobody holds the lock, or somebody whose time is over: a deploy that changes nothing takes none from him.
 pub fn lock_is_free(face: &Face) -> bool {
+    let now = face.clock().now();
     let server = face.server();
-    let leases: Vec<Arc<Value>> =
-        server.store().list(Kind::named("coordination.k8s.io/v1", "Lease").unwrap(), "").cloned().collect();
-    leases
-        .iter()
-        .all(|lease| lease["spec"]["holderIdentity"].as_str().is_none_or(|holder| holder.is_empty() || holder == THIEF))
+    let mut leases = server.store().list(Kind::named("coordination.k8s.io/v1", "Lease").unwrap(), "");
+    leases.all(|lease| {
+        let lease: Lease = serde_json::from_value(Value::clone(lease)).unwrap();
+        let spec = lease.spec.unwrap_or_default();
+        let seconds = SignedDuration::from_secs(spec.lease_duration_seconds.unwrap_or_default().into());
+        let ends = spec.renew_time.map(|renewed| renewed.0 + seconds);
+        let is_held = spec.holder_identity.is_some_and(|holder| !holder.is_empty() && holder != THIEF);
+        !is_held || ends.is_none_or(|ends| ends <= now)
+    })
 }
 
 /// What keyboss has written since then, but for its lock.
