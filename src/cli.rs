@@ -1,6 +1,7 @@
 //! The command line, as types.
 
 use std::error::Error;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub enum Command {
     Unlock(UnlockArgs),
     /// Print the objects of a deploy as YAML, secrets masked; no cluster is needed.
     Render(RenderArgs),
+    /// Fail PostgreSQL and Redis over when a pod is lost; runs in the cluster.
+    Watchdog(WatchdogArgs),
 }
 
 /// Which environment, with which values.
@@ -340,6 +343,42 @@ fn failure(text: &str) -> Result<Scenario, Box<dyn Error + Send + Sync>> {
         "list" => Err(Box::new(ListOfFailures)),
         text => Ok(text.parse()?),
     }
+}
+
+/// Arguments of `keyboss watchdog`.
+#[derive(Args, Debug)]
+pub struct WatchdogArgs {
+    /// Who this is among the watchdogs: the pod's name.
+    #[arg(long, env = "POD_NAME", value_name = "NAME")]
+    pub identity: String,
+
+    /// A kubeconfig file, whose current context is used; by default the pod's own service account.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// The namespace of the shop; by default that of the pod, or of the context.
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAME")]
+    pub namespace: Option<String>,
+
+    /// Where /healthz and /metrics are served.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
+    pub listen: SocketAddr,
+
+    /// How often a server is asked, and how long it may take to answer (milliseconds).
+    #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(100..=60_000))]
+    pub probe_interval: u64,
+
+    /// So many probes in a row have to fail.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=60))]
+    pub failures: u32,
+
+    /// Another watchdog may lead that long after the leader's last renewal (seconds).
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(5..=600))]
+    pub lease: u64,
+
+    /// The password of the PostgreSQL role `watchdog`.
+    #[arg(long, env = "WATCHDOG_PASSWORD", hide_env_values = true, value_name = "PASSWORD", hide = true)]
+    pub postgres_password: String,
 }
 
 /// A number of seconds, or a number with s, m or h.

@@ -12,3 +12,4 @@ pub mod rehearsal;
 pub mod release;
 pub mod render;
 pub mod report;
+pub mod watchdog;

@@ -25,7 +25,8 @@ async fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let redactor = Redactor::default();
-    report::log_to_stderr(cli.verbose, redactor.clone());
+    let verbose = cli.verbose + u8::from(matches!(cli.command, Command::Watchdog(_)));
+    report::log_to_stderr(verbose, redactor.clone());
     let outcome = match cli.command {
         Command::Deploy(arguments) => commands::deploy::run(arguments, redactor.clone()).await,
         Command::Rehearse(arguments) => commands::rehearse::run(arguments, redactor.clone()).await,
@@ -33,6 +34,7 @@ async fn main() -> ExitCode {
         Command::History(arguments) => done(commands::history::run(arguments, redactor.clone()).await),
         Command::Unlock(arguments) => done(commands::unlock::run(arguments, redactor.clone()).await),
         Command::Render(arguments) => done(commands::render::run(&arguments)),
+        Command::Watchdog(arguments) => done(commands::watchdog::run(arguments).await),
     };
     outcome.unwrap_or_else(|error| {
         report::error(&error, &redactor);

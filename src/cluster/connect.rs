@@ -104,19 +104,34 @@ pub fn choose(kubeconfig: Option<&Path>, context: Option<&str>) -> Result<Target
     Ok(Target { namespace: namespace.unwrap_or_else(|| "default".to_owned()), context: name, kubeconfig: config })
 }
 
+/// A client with the credentials of the pod that this runs in, and the pod's namespace; nothing is sent yet
+/// (<https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/>).
+///
+/// # Errors
+/// When this does not run in a pod with a service account's token.
+pub fn connect_in_cluster() -> Result<(Connection, String)> {
+    let config = Config::incluster().context("this does not run in a pod with a service account's token")?;
+    let namespace = config.default_namespace.clone();
+    Ok((with_config(config)?, namespace))
+}
+
 /// Makes a client; nothing is sent yet.
 ///
 /// # Errors
 /// When the context's cluster or credentials cannot be used.
 pub async fn connect(target: &Target) -> Result<Connection> {
     let options = KubeConfigOptions { context: Some(target.context.clone()), ..Default::default() };
-    let mut config = Config::from_custom_kubeconfig(target.kubeconfig.clone(), &options)
+    let config = Config::from_custom_kubeconfig(target.kubeconfig.clone(), &options)
         .await
         .with_context(|| format!("the kubeconfig's context {} cannot be used", target.context))?;
+    tracing::info!(context = target.context, server = %config.cluster_url, "connecting");
+    with_config(config)
+}
+
+fn with_config(mut config: Config) -> Result<Connection> {
     config.connect_timeout = Some(CONNECT_TIMEOUT);
     // Ours stands in its place.
     config.default_retry = false;
     let server = config.cluster_url.to_string();
-    tracing::info!(context = target.context, server, "connecting");
     Connection::through(ClientBuilder::try_from(config)?, server.trim_end_matches('/'))
 }

@@ -1,5 +1,5 @@
-//! The lock that one deploy at a time holds in a namespace: a Lease, or a ConfigMap where a tenant may not use Leases
-//! (RULES.md T1). Every write of it is compare-and-swap on its resourceVersion.
+//! The lock that one deploy at a time holds in a namespace, and one watchdog: a Lease, or a ConfigMap where a tenant may
+//! not use Leases (RULES.md T1). Every write of it is compare-and-swap on its resourceVersion.
 //!
 //! <https://kubernetes.io/docs/concepts/architecture/leases/>
 
@@ -17,11 +17,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::live::to_value;
-use super::{Clock, Cluster, Fault, call};
+use super::{Access, Clock, Cluster, Fault, call, denied};
 use crate::render::MANAGED_BY;
 
-/// The name of the Lease or ConfigMap.
+/// The name of the Lease or ConfigMap that a deploy holds.
 pub const LOCK_NAME: &str = "keyboss-deploy";
+/// The verbs that a lock in a Lease needs.
+const VERBS: [&str; 3] = ["get", "create", "update"];
 /// The pause before a renewal that failed is tried again.
 const TRY_AGAIN: Duration = Duration::from_secs(1);
 /// How often a release is tried when somebody wrote in between.
@@ -110,11 +112,11 @@ impl LockState {
         }
     }
 
-    fn write(&self, kind: LockKind) -> Value {
+    fn write(&self, kind: LockKind, name: &str) -> Value {
         let renewed = self.renewed.map(|time| time.strftime("%Y-%m-%dT%H:%M:%S%.6fZ").to_string());
         let seconds = self.duration.as_secs();
-        let mut object = json!({"metadata": {"name": LOCK_NAME, "labels": {
-            "app.kubernetes.io/name": LOCK_NAME, "app.kubernetes.io/part-of": "keyboss",
+        let mut object = json!({"metadata": {"name": name, "labels": {
+            "app.kubernetes.io/name": name, "app.kubernetes.io/part-of": "keyboss",
             "app.kubernetes.io/managed-by": MANAGED_BY,
         }}});
         if !self.version.is_empty() {
@@ -137,12 +139,13 @@ impl LockState {
 /// Where a lock is kept.
 #[derive(Clone)]
 struct Place {
+    name: &'static str,
     kind: LockKind,
     api: Api<DynamicObject>,
 }
 
 impl Place {
-    fn new(client: &Client, namespace: &str, kind: LockKind) -> Self {
+    fn new(client: &Client, namespace: &str, name: &'static str, kind: LockKind) -> Self {
         let resource = |group: &str, kind: &str, plural: &str| {
             let api_version = if group.is_empty() { "v1".to_owned() } else { format!("{group}/v1") };
             let (group, version) = (group.to_owned(), "v1".to_owned());
@@ -152,11 +155,11 @@ impl Place {
             LockKind::Lease => resource("coordination.k8s.io", "Lease", "leases"),
             LockKind::ConfigMap => resource("", "ConfigMap", "configmaps"),
         };
-        Self { kind, api: Api::namespaced_with(client.clone(), namespace, &resource) }
+        Self { name, kind, api: Api::namespaced_with(client.clone(), namespace, &resource) }
     }
 
     async fn read(&self) -> Result<Option<LockState>, Fault> {
-        match call(self.api.get(LOCK_NAME)).await {
+        match call(self.api.get(self.name)).await {
             Ok(object) => Ok(Some(LockState::read(self.kind, &to_value(&object)?))),
             Err(fault) if fault.is_not_found() => Ok(None),
             Err(fault) => Err(fault),
@@ -165,24 +168,39 @@ impl Place {
 
     /// Creates or replaces it, if it is still as it was read.
     async fn write(&self, state: &LockState) -> Result<LockState, Fault> {
-        let object: DynamicObject =
-            serde_json::from_value(state.write(self.kind)).map_err(|error| Fault::Other(error.to_string()))?;
+        let object: DynamicObject = serde_json::from_value(state.write(self.kind, self.name))
+            .map_err(|error| Fault::Other(error.to_string()))?;
         let params = PostParams::default();
         let written = match state.version.is_empty() {
             true => call(self.api.create(&params, &object)).await,
-            false => call(self.api.replace(LOCK_NAME, &params, &object)).await,
+            false => call(self.api.replace(self.name, &params, &object)).await,
         };
         Ok(LockState::read(self.kind, &to_value(&written?)?))
     }
 }
 
 impl Cluster {
+    /// What locks are kept in here: a Lease, or a ConfigMap where the user may not use Leases.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn lock_kind(&self) -> Result<LockKind, Fault> {
+        let asked = VERBS.map(|verb| Access {
+            verb: verb.to_owned(),
+            group: "coordination.k8s.io".to_owned(),
+            resource: "leases".to_owned(),
+            namespace: self.namespace.clone(),
+        });
+        let may_lease = denied(&self.client, asked.into()).await?.is_empty();
+        Ok(if may_lease { LockKind::Lease } else { LockKind::ConfigMap })
+    }
+
     /// The lock, as it is; None where nobody ever held one.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub async fn lock_state(&self, kind: LockKind) -> Result<Option<LockState>, Fault> {
-        Place::new(&self.client, &self.namespace, kind).read().await
+    pub async fn lock_state(&self, name: &'static str, kind: LockKind) -> Result<Option<LockState>, Fault> {
+        Place::new(&self.client, &self.namespace, name, kind).read().await
     }
 
     /// Takes the lock, if it is as it was `seen`, and renews it until it is released or dropped.
@@ -191,13 +209,14 @@ impl Cluster {
     /// A conflict when somebody else wrote it meanwhile.
     pub async fn take_lock(
         &self,
+        name: &'static str,
         kind: LockKind,
         seen: Option<&LockState>,
         holder: &str,
         times: LockTimes,
         clock: Clock,
     ) -> Result<Lock, Fault> {
-        let place = Place::new(&self.client, &self.namespace, kind);
+        let place = Place::new(&self.client, &self.namespace, name, kind);
         let renewed_at = Instant::now();
         let wanted = LockState {
             holder: holder.to_owned(),
@@ -225,8 +244,8 @@ impl Cluster {
     ///
     /// # Errors
     /// A conflict when somebody holds it who wrote it meanwhile.
-    pub async fn break_lock(&self, kind: LockKind, seen: &LockState) -> Result<(), Fault> {
-        let place = Place::new(&self.client, &self.namespace, kind);
+    pub async fn break_lock(&self, name: &'static str, kind: LockKind, seen: &LockState) -> Result<(), Fault> {
+        let place = Place::new(&self.client, &self.namespace, name, kind);
         let free = LockState { holder: String::new(), ..seen.clone() };
         match place.write(&free).await {
             Ok(_) => Ok(()),

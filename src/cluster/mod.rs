@@ -23,7 +23,7 @@ mod watch;
 pub use access::{Access, denied};
 pub use apply::{Applied, FIELD_MANAGER, INITIAL_FIELD_MANAGER, Taken, differs};
 pub use clock::Clock;
-pub use connect::{Connection, Target as ContextChoice, choose, connect};
+pub use connect::{Connection, Target as ContextChoice, choose, connect, connect_in_cluster};
 pub use diagnose::{Evidence, evidence};
 pub use fault::{Fault, call};
 pub use fields::{Fields, step};

@@ -14,4 +14,5 @@ mod reset;
 pub mod rollback;
 mod supplied;
 pub mod unlock;
+pub mod watchdog;
 mod which;

@@ -3,12 +3,9 @@
 use std::time::Duration;
 
 use super::{Events, Refused};
-use crate::cluster::{Access, Clock, Cluster, LOCK_NAME, Live, Lock, LockKind, LockState, LockTimes, denied};
+use crate::cluster::{Clock, Cluster, LOCK_NAME, Live, Lock, LockKind, LockState, LockTimes};
 use crate::environment;
 use crate::release::Author;
-
-/// The verbs that a lock in a Lease needs.
-const VERBS: [&str; 3] = ["get", "create", "update"];
 
 /// The lock as it was before anything else was looked at. While it stays so, no other deploy has run.
 #[derive(Clone, Debug)]
@@ -24,15 +21,8 @@ pub struct Seen {
 /// # Errors
 /// When it cannot be read.
 pub async fn look(cluster: &Cluster) -> Result<Seen, Refused> {
-    let asked = VERBS.map(|verb| Access {
-        verb: verb.to_owned(),
-        group: "coordination.k8s.io".to_owned(),
-        resource: "leases".to_owned(),
-        namespace: cluster.namespace().to_owned(),
-    });
-    let may_lease = denied(cluster.client(), asked.into()).await?.is_empty();
-    let kind = if may_lease { LockKind::Lease } else { LockKind::ConfigMap };
-    Ok(Seen { kind, state: cluster.lock_state(kind).await? })
+    let kind = cluster.lock_kind().await?;
+    Ok(Seen { kind, state: cluster.lock_state(LOCK_NAME, kind).await? })
 }
 
 /// Refuses to begin while another deploy holds the lock. One that holds a ConfigMap, for it may not use Leases, is
@@ -72,16 +62,16 @@ pub async fn take(
             ),
         );
         tokio::time::sleep(watched).await;
-        let now = cluster.lock_state(seen.kind).await?;
+        let now = cluster.lock_state(LOCK_NAME, seen.kind).await?;
         if !now.as_ref().is_some_and(|now| now.is_same(state)) {
             return Err(Refused::Locked(now.map_or_else(meanwhile, |now| words(&now, &clock))));
         }
         events.notice(None, format!("the lock is taken over from {}", state.holder));
     }
-    match cluster.take_lock(seen.kind, seen.state.as_ref(), &holder(author), times, clock).await {
+    match cluster.take_lock(LOCK_NAME, seen.kind, seen.state.as_ref(), &holder(author), times, clock).await {
         Ok(lock) => Ok(lock),
         Err(fault) if fault.is_conflict() => {
-            let now = cluster.lock_state(seen.kind).await?.filter(LockState::is_held);
+            let now = cluster.lock_state(LOCK_NAME, seen.kind).await?.filter(LockState::is_held);
             Err(Refused::Locked(now.map_or_else(meanwhile, |now| words(&now, &clock))))
         }
         Err(fault) => Err(Refused::because(format!("the lock cannot be taken: {fault}"))),

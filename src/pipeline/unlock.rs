@@ -1,7 +1,7 @@
 //! Breaking a lock that nobody will give back (RULES.md B4).
 
 use super::Refused;
-use crate::cluster::{Clock, Cluster, Fault, LockKind, LockState};
+use crate::cluster::{Clock, Cluster, Fault, LOCK_NAME, LockKind, LockState};
 
 /// A lock that somebody holds.
 #[derive(Clone, Debug)]
@@ -34,7 +34,7 @@ impl HeldLock {
 pub async fn held(cluster: &Cluster) -> Result<Vec<HeldLock>, Fault> {
     let mut held = Vec::new();
     for kind in [LockKind::Lease, LockKind::ConfigMap] {
-        match cluster.lock_state(kind).await {
+        match cluster.lock_state(LOCK_NAME, kind).await {
             // Who may not use Leases has no lock there.
             Err(fault) if kind == LockKind::Lease && fault.is_denied() => {}
             state => held.extend(state?.filter(LockState::is_held).map(|state| HeldLock { kind, state })),
@@ -49,7 +49,7 @@ pub async fn held(cluster: &Cluster) -> Result<Vec<HeldLock>, Fault> {
 /// When one was renewed or taken since: its holder is alive.
 pub async fn break_locks(cluster: &Cluster, held: &[HeldLock]) -> Result<(), Refused> {
     for HeldLock { kind, state } in held {
-        cluster.break_lock(*kind, state).await.map_err(|fault| match fault.is_conflict() {
+        cluster.break_lock(LOCK_NAME, *kind, state).await.map_err(|fault| match fault.is_conflict() {
             true => Refused::because(format!(
                 "the lock of {} was renewed or taken at this very moment, so somebody is deploying: it is not broken",
                 state.holder

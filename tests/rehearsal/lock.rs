@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use keyboss::cluster::{Cluster, Connection, Lock, LockKind, LockState, LockTimes, Served as Kinds};
+use keyboss::cluster::{Cluster, Connection, LOCK_NAME, Lock, LockKind, LockState, LockTimes, Served as Kinds};
 use keyboss::pipeline::{Ending, Event, Events, Refused, Request, break_locks, deploy, held, prepare};
 use keyboss::rehearsal::ailments::{Ailment, Ailments};
 use keyboss::rehearsal::controllers::Controllers;
@@ -44,12 +44,12 @@ async fn begun(kind: LockKind) -> Face {
 }
 
 async fn take(face: &Face, kind: LockKind, holder: &str) -> Lock {
-    let seen = cluster(face).lock_state(kind).await.unwrap();
-    cluster(face).take_lock(kind, seen.as_ref(), holder, TIMES, face.clock()).await.unwrap()
+    let seen = cluster(face).lock_state(LOCK_NAME, kind).await.unwrap();
+    cluster(face).take_lock(LOCK_NAME, kind, seen.as_ref(), holder, TIMES, face.clock()).await.unwrap()
 }
 
 async fn state(face: &Face, kind: LockKind) -> LockState {
-    cluster(face).lock_state(kind).await.unwrap().unwrap()
+    cluster(face).lock_state(LOCK_NAME, kind).await.unwrap().unwrap()
 }
 
 fn plural(kind: LockKind) -> String {
@@ -147,7 +147,7 @@ fn locked(outcome: Result<Ending, Refused>) -> String {
 async fn a_lock_is_taken_renewed_and_given_back() {
     for kind in KINDS {
         let face = begun(kind).await;
-        assert_eq!(cluster(&face).lock_state(kind).await.unwrap(), None);
+        assert_eq!(cluster(&face).lock_state(LOCK_NAME, kind).await.unwrap(), None);
         let began = face.clock().now();
         let lock = take(&face, kind, "ana@laptop").await;
         let taken = state(&face, kind).await;
@@ -175,13 +175,13 @@ async fn a_lock_is_taken_renewed_and_given_back() {
 async fn who_looked_before_another_took_it_does_not_get_it() {
     for kind in KINDS {
         let face = begun(kind).await;
-        let seen = cluster(&face).lock_state(kind).await.unwrap();
+        let seen = cluster(&face).lock_state(LOCK_NAME, kind).await.unwrap();
         let ana = take(&face, kind, "ana@laptop").await;
-        let bob = cluster(&face).take_lock(kind, seen.as_ref(), "bob@ci", TIMES, face.clock()).await;
+        let bob = cluster(&face).take_lock(LOCK_NAME, kind, seen.as_ref(), "bob@ci", TIMES, face.clock()).await;
         assert!(bob.is_err_and(|fault| fault.is_conflict()), "{kind:?}");
         ana.release().await;
         // It is free again, but bob has looked at another one.
-        let bob = cluster(&face).take_lock(kind, seen.as_ref(), "bob@ci", TIMES, face.clock()).await;
+        let bob = cluster(&face).take_lock(LOCK_NAME, kind, seen.as_ref(), "bob@ci", TIMES, face.clock()).await;
         assert!(bob.is_err_and(|fault| fault.is_conflict()), "{kind:?}");
     }
 }

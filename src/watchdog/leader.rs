@@ -1,0 +1,75 @@
+//! Which watchdog leads (HA.md, rule 5).
+//!
+//! A lock that somebody holds is timed by our own clock, from when it was last seen to change: never by the time that its
+//! holder wrote into it, whose clock may be another.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout};
+
+use super::Settings;
+use crate::cluster::{Clock, Cluster, Fault, Lock, LockKind, LockState, LockTimes};
+
+/// The name of the Lease, or ConfigMap.
+pub const LEADER_LOCK: &str = "keyboss-watchdog";
+/// A request that takes longer has failed: the next try is due.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// How long the lead is good for, and how often it is renewed.
+pub fn times(lease: Duration) -> LockTimes {
+    LockTimes { duration: lease, renew: lease / 5 }
+}
+
+/// Waits until this watchdog leads.
+pub async fn elect(cluster: &Cluster, settings: &Settings, clock: Clock) -> Lock {
+    let times = times(settings.lease);
+    let run: String = std::iter::repeat_with(fastrand::alphanumeric).take(6).collect();
+    let holder = format!("{} ({run})", settings.identity);
+    let mut watched: Option<(LockState, Instant)> = None;
+    let mut kind = None;
+    let mut told = false;
+    loop {
+        match in_time(look(cluster, &mut kind)).await {
+            Ok((kind, seen)) => {
+                told = false;
+                if may_take(&mut watched, seen.as_ref(), times.duration) {
+                    match in_time(cluster.take_lock(LEADER_LOCK, kind, seen.as_ref(), &holder, times, clock)).await {
+                        Ok(lock) => return lock,
+                        Err(fault) if fault.is_conflict() => {}
+                        Err(fault) => tracing::warn!("the lead cannot be taken: {fault}"),
+                    }
+                }
+            }
+            Err(fault) if !told => {
+                tracing::warn!("who leads cannot be read, so nobody is promoted: {fault}");
+                told = true;
+            }
+            Err(_) => {}
+        }
+        sleep(times.renew).await;
+    }
+}
+
+async fn look(cluster: &Cluster, kind: &mut Option<LockKind>) -> Result<(LockKind, Option<LockState>), Fault> {
+    let found = match *kind {
+        Some(kind) => kind,
+        None => *kind.insert(cluster.lock_kind().await?),
+    };
+    Ok((found, cluster.lock_state(LEADER_LOCK, found).await?))
+}
+
+async fn in_time<T>(request: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    timeout(ANSWER, request).await.unwrap_or(Err(Fault::TimedOut))
+}
+
+/// Whether nobody holds it, or its holder has not renewed it for as long as it is good for.
+fn may_take(watched: &mut Option<(LockState, Instant)>, seen: Option<&LockState>, duration: Duration) -> bool {
+    let Some(seen) = seen.filter(|seen| seen.is_held()) else { return true };
+    match watched {
+        Some((known, since)) if known.is_same(seen) => since.elapsed() > duration.max(seen.duration),
+        _ => {
+            *watched = Some((seen.clone(), Instant::now()));
+            false
+        }
+    }
+}

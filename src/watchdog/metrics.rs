@@ -1,0 +1,105 @@
+//! What a watchdog counts, in Prometheus' text format.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::EncodeLabelValue;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+/// What fails over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[allow(non_camel_case_types, reason = "they are the label's values")]
+pub enum System {
+    /// PostgreSQL.
+    postgres,
+    /// Redis.
+    redis,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Of {
+    system: System,
+}
+
+/// All of it; a copy counts in the same place.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    leader: Gauge<i64, AtomicI64>,
+    api: Gauge<i64, AtomicI64>,
+    failovers: Family<Of, Counter<u64, AtomicU64>>,
+    last: Family<Of, Gauge<f64, AtomicU64>>,
+    synchronous: Gauge<i64, AtomicI64>,
+    lag: Gauge<i64, AtomicI64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::with_prefix("keyboss_watchdog");
+        let up: Gauge<i64, AtomicI64> = Gauge::default();
+        up.set(1);
+        registry.register("up", "The watchdog runs", up);
+        let leader = Gauge::default();
+        registry.register("leader", "This watchdog leads", leader.clone());
+        let api: Gauge<i64, AtomicI64> = Gauge::default();
+        registry.register("api_up", "The API server answers", api.clone());
+        let failovers: Family<Of, Counter<u64, AtomicU64>> = Family::default();
+        registry.register("failovers", "Failovers and switchovers finished", failovers.clone());
+        let last: Family<Of, Gauge<f64, AtomicU64>> = Family::default();
+        registry.register(
+            "last_failover_seconds",
+            "From the first sign of a failure to a server that accepts writes, the last time",
+            last.clone(),
+        );
+        for system in [System::postgres, System::redis] {
+            drop(failovers.get_or_create(&Of { system }));
+        }
+        let synchronous = Gauge::default();
+        registry.register(
+            "postgres_synchronous",
+            "A commit is acknowledged when the standby has it too (0: the primary acknowledges alone)",
+            synchronous.clone(),
+        );
+        let lag: Gauge<i64, AtomicI64> = Gauge::default();
+        registry.register("postgres_lag_bytes", "WAL that the standby has not yet written to its disk", lag.clone());
+        Self { registry: Arc::new(registry), leader, api, failovers, last, synchronous, lag }
+    }
+}
+
+impl Metrics {
+    /// Whether this watchdog leads.
+    pub fn lead(&self, leads: bool) {
+        self.leader.set(leads.into());
+    }
+
+    /// Whether the API server answers.
+    pub fn api(&self, answers: bool) {
+        self.api.set(answers.into());
+    }
+
+    /// A failover is finished, so long after its first sign.
+    pub fn failed_over(&self, system: System, took: Duration) {
+        self.failovers.get_or_create(&Of { system }).inc();
+        self.last.get_or_create(&Of { system }).set(took.as_secs_f64());
+    }
+
+    /// How the standby keeps up: whether commits wait for it, and the bytes that it lacks.
+    pub fn replication(&self, synchronous: bool, lag: Option<i64>) {
+        self.synchronous.set(synchronous.into());
+        self.lag.set(lag.unwrap_or(-1));
+    }
+
+    /// The text that Prometheus reads
+    /// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String cannot fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}

@@ -1,0 +1,108 @@
+//! Runs in the cluster: whatever happens to a PostgreSQL or Redis pod, the shop writes to the one that has everything.
+//!
+//! Of several watchdogs one leads, by a lock ([`leader`]). All that it knows is read anew each time: from the record in
+//! `keyboss-config`, from the pods, and from the servers themselves. So whoever leads next goes on where the last one was.
+
+mod leader;
+mod metrics;
+pub mod postgres;
+mod record;
+pub mod redis;
+mod serve;
+mod tell;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use kube::Client;
+
+pub use metrics::{Metrics, System};
+pub use record::{CONFIG, Record, Stored};
+use tell::Teller;
+
+use crate::cluster::{Clock, Cluster, Permit, Served};
+
+/// Who writes what a failover changes (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers>).
+pub const FIELD_MANAGER: &str = "keyboss-watchdog";
+
+/// How a watchdog works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Who this is: the pod's name.
+    pub identity: String,
+    /// Where `/healthz` and `/metrics` are served.
+    pub listen: SocketAddr,
+    /// How often each server is asked, and how long it may take to answer.
+    pub probe_interval: Duration,
+    /// So many probes in a row have to fail.
+    pub failures: u32,
+    /// Another watchdog may lead that long after the leader's last renewal; it renews every fifth of that.
+    pub lease: Duration,
+    /// The password of the PostgreSQL role `watchdog`.
+    pub postgres_password: String,
+}
+
+/// What a leading watchdog works with.
+#[derive(Clone)]
+pub struct Context {
+    /// The API server.
+    pub client: Client,
+    /// The namespace of everything.
+    pub namespace: String,
+    /// How it works.
+    pub settings: Arc<Settings>,
+    /// Whether it still leads: asked before each step that cannot be taken back (HA.md, rule 4).
+    pub permit: Permit,
+    /// What it counts.
+    pub metrics: Metrics,
+    /// Its voice: the log and Kubernetes Events.
+    pub teller: Teller,
+}
+
+/// Runs until `stop` resolves, and hands the lead over then.
+///
+/// # Errors
+/// When `/metrics` cannot be served.
+pub async fn run(client: Client, namespace: &str, settings: Settings, stop: impl Future<Output = ()>) -> Result<()> {
+    let settings = Arc::new(settings);
+    let metrics = Metrics::default();
+    let teller = Teller::new(&client, namespace, &settings.identity);
+    let cluster = Cluster::new(client.clone(), namespace, Served::default());
+    let clock = Clock::start();
+    let listener = serve::listen(settings.listen).await?;
+    tracing::info!("{} serves /healthz and /metrics on {}", settings.identity, settings.listen);
+    let mut stop = std::pin::pin!(stop);
+    let mut serving = std::pin::pin!(serve::serve(listener, metrics.clone()));
+    loop {
+        let lock = tokio::select! {
+            lock = leader::elect(&cluster, &settings, clock) => lock,
+            answer = &mut serving => return answer,
+            () = &mut stop => return Ok(()),
+        };
+        let context = Context {
+            client: client.clone(),
+            namespace: namespace.to_owned(),
+            settings: Arc::clone(&settings),
+            permit: lock.permit().clone(),
+            metrics: metrics.clone(),
+            teller: teller.clone(),
+        };
+        metrics.lead(true);
+        tracing::info!("{} leads", settings.identity);
+        let reason = tokio::select! {
+            reason = context.permit.lost() => reason,
+            () = postgres::guard(&context) => "PostgreSQL is not watched".to_owned(),
+            () = redis::follow(&context) => "Redis is not watched".to_owned(),
+            answer = &mut serving => return answer,
+            () = &mut stop => {
+                lock.release().await;
+                tracing::info!("{} hands the lead over", settings.identity);
+                return Ok(());
+            }
+        };
+        metrics.lead(false);
+        tracing::warn!("{} leads no longer: {reason}", settings.identity);
+    }
+}

@@ -1,0 +1,93 @@
+//! Who is primary: the record in ConfigMap `keyboss-config` (HA.md, rules 2 and 9).
+//!
+//! `POSTGRES_HOST` is what the shop and each starting PostgreSQL container read; what is beside it says whether another pod
+//! may take over. All of it is one object, so one compare-and-swap writes all of it.
+
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::Client;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::json;
+
+use super::FIELD_MANAGER;
+use crate::cluster::{Fault, Permit, call};
+
+/// The ConfigMap.
+pub const CONFIG: &str = "keyboss-config";
+const HOST: &str = "POSTGRES_HOST";
+const STANDBY: &str = "POSTGRES_SYNCHRONOUS_STANDBY";
+const TIMELINE: &str = "POSTGRES_TIMELINE";
+const EPOCH: &str = "POSTGRES_EPOCH";
+
+/// What is recorded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// The pod that is primary, or is being made it.
+    pub primary: String,
+    /// The pod without which the primary acknowledges nothing. None: it acknowledges alone, and nobody may be promoted.
+    pub standby: Option<String>,
+    /// The timeline on which the standby was last recorded.
+    pub timeline: u32,
+    /// The number of failovers.
+    pub epoch: u64,
+}
+
+/// A record as it was read, with what a write of it is compared with.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// What it says.
+    pub record: Record,
+    /// Its data as they are: Redis' record is in there too.
+    pub config: ConfigMap,
+}
+
+impl Stored {
+    fn of(config: ConfigMap) -> Result<Self, Fault> {
+        let value = |key: &str| config.data.as_ref().and_then(|data| data.get(key)).map_or("", String::as_str);
+        let host = value(HOST);
+        let primary = host.split('.').next().unwrap_or_default().to_owned();
+        if !primary.starts_with("postgres-") {
+            return Err(Fault::Other(format!(
+                "ConfigMap {CONFIG}: {HOST} is {host:?}, which names no pod of postgres"
+            )));
+        }
+        let standby = Some(value(STANDBY).to_owned()).filter(|name| !name.is_empty());
+        let (timeline, epoch) = (value(TIMELINE).parse().unwrap_or(0), value(EPOCH).parse().unwrap_or(0));
+        Ok(Self { record: Record { primary, standby, timeline, epoch }, config })
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// When the API server does not answer, or it names no pod.
+    pub async fn read(client: &Client, namespace: &str) -> Result<Self, Fault> {
+        let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
+        Self::of(call(api.get(CONFIG)).await?)
+    }
+
+    /// Writes another record, if it is still as it was read and this watchdog still leads (HA.md, rule 4).
+    ///
+    /// # Errors
+    /// A conflict when somebody else wrote it, or the API server's own.
+    pub async fn write(&self, client: &Client, permit: &Permit, record: &Record) -> Result<Self, Fault> {
+        let data = json!({
+            HOST: format!("{}.postgres", record.primary),
+            STANDBY: record.standby.clone().unwrap_or_default(),
+            TIMELINE: record.timeline.to_string(),
+            EPOCH: record.epoch.to_string(),
+        });
+        self.patch(client, permit, &data).await
+    }
+
+    /// Writes some of its keys, on the same terms.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub async fn patch(&self, client: &Client, permit: &Permit, data: &serde_json::Value) -> Result<Self, Fault> {
+        let metadata = &self.config.metadata;
+        let api: Api<ConfigMap> = Api::namespaced(client.clone(), metadata.namespace.as_deref().unwrap_or_default());
+        let patch = json!({"metadata": {"resourceVersion": metadata.resource_version}, "data": data});
+        permit.check()?;
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+        Self::of(call(api.patch(CONFIG, &params, &Patch::Merge(&patch))).await?)
+    }
+}

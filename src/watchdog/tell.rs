@@ -1,0 +1,55 @@
+//! What a watchdog does and refuses, in its log and as Kubernetes Events
+//! (<https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/>).
+
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Event;
+use kube::Client;
+use kube::api::{Api, PostParams};
+use serde_json::json;
+
+/// A voice.
+#[derive(Clone)]
+pub struct Teller {
+    events: Api<Event>,
+    namespace: String,
+    identity: String,
+}
+
+impl Teller {
+    /// The voice of one watchdog.
+    pub fn new(client: &Client, namespace: &str, identity: &str) -> Self {
+        let events = Api::namespaced(client.clone(), namespace);
+        Self { events, namespace: namespace.to_owned(), identity: identity.to_owned() }
+    }
+
+    /// Says what was done to a StatefulSet's pods. Nothing waits for it: an Event that the server refuses is in the log.
+    pub fn note(&self, set: &str, reason: &str, message: &str) {
+        tracing::info!("{message}");
+        self.event(set, "Normal", reason, message);
+    }
+
+    /// Says what is wrong.
+    pub fn warn(&self, set: &str, reason: &str, message: &str) {
+        tracing::warn!("{message}");
+        self.event(set, "Warning", reason, message);
+    }
+
+    fn event(&self, set: &str, kind: &str, reason: &str, message: &str) {
+        let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let event = json!({
+            "metadata": {"generateName": format!("{set}."), "namespace": self.namespace},
+            "involvedObject": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": set, "namespace": self.namespace},
+            "type": kind, "reason": reason, "message": message, "count": 1,
+            "firstTimestamp": now, "lastTimestamp": now,
+            "source": {"component": "keyboss-watchdog"},
+            "reportingComponent": "keyboss-watchdog", "reportingInstance": self.identity,
+        });
+        let Ok(event) = serde_json::from_value::<Event>(event) else { return };
+        let events = self.events.clone();
+        tokio::spawn(async move {
+            if let Err(error) = events.create(&PostParams::default(), &event).await {
+                tracing::debug!("an Event was not taken: {error}");
+            }
+        });
+    }
+}
