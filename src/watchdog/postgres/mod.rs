@@ -9,6 +9,8 @@ mod decide;
 mod node;
 mod pods;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
