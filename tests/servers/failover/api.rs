@@ -1,5 +1,6 @@
 //! An API server in the pods' network: the rehearsal cluster, which holds what a watchdog reads and writes.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,8 +13,9 @@ use axum::http::{Request, StatusCode};
 use jiff::Timestamp;
 use keyboss::rehearsal::face::Face;
 use keyboss::rehearsal::kinds::Kind;
+use keyboss::rehearsal::store::Key;
 use kube::Client;
-use kube::api::{Api as Objects, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api as Objects, DynamicObject, Patch, PatchParams, PostParams};
 use kube::client::Body;
 use kube::core::{ApiResource, GroupVersionKind};
 use nix::sched::{CloneFlags, setns};
@@ -27,7 +29,7 @@ pub struct Api {
     runtime: Mutex<Runtime>,
     client: Client,
     face: Face,
-    restarts: Mutex<std::collections::BTreeMap<String, u64>>,
+    starts: Mutex<BTreeMap<String, u64>>,
 }
 
 /// Enters the network of a process, with this thread.
@@ -69,7 +71,7 @@ impl Api {
         std::fs::write(&kubeconfig, config.to_string()).unwrap();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let client = runtime.block_on(async { face.client("keyboss") });
-        let api = Self { kubeconfig, runtime: Mutex::new(runtime), client, face, restarts: Mutex::default() };
+        let api = Self { kubeconfig, runtime: Mutex::new(runtime), client, face, starts: Mutex::default() };
         api.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "keyboss"}}));
         let wanted = ["ConfigMap", "Service", "StatefulSet", "Deployment"];
         objects.iter().filter(|object| wanted.iter().any(|kind| object["kind"] == *kind)).for_each(|o| api.create(o));
@@ -127,50 +129,42 @@ impl Api {
 
     /// A container of a pod has been started.
     pub fn started(&self, pod: &str, set: &str) {
-        let mut restarts = self.restarts.lock().unwrap();
-        let count = restarts.entry(pod.to_owned()).and_modify(|count| *count += 1).or_insert(0);
-        let status = json!({"phase": "Running", "containerStatuses": [{"name": set, "ready": true, "image": "i",
-            "imageID": "i", "restartCount": *count, "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}}}]});
-        drop(restarts);
-        if self.get("v1", "Pod", pod).is_null() {
-            self.create(&json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": pod, "namespace": "keyboss",
-                "labels": {"app.kubernetes.io/name": set, "statefulset.kubernetes.io/pod-name": pod}},
-                "spec": {"containers": [{"name": set, "image": "i"}]}}));
-        }
-        self.status(pod, &status);
+        let count = *self.starts.lock().unwrap().entry(pod.to_owned()).and_modify(|count| *count += 1).or_insert(0);
+        self.put(pod, set, count, &json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}));
     }
 
     /// Its container has ended.
     pub fn ended(&self, pod: &str, set: &str) {
-        if !self.get("v1", "Pod", pod).is_null() {
-            let state = json!({"terminated": {"exitCode": 137}});
-            self.status(
-                pod,
-                &json!({"phase": "Running", "containerStatuses": [{"name": set, "ready": false, "image": "i",
-                "imageID": "i", "restartCount": 0, "state": state}]}),
-            );
-        }
+        let count = self.starts.lock().unwrap().get(pod).copied().unwrap_or(0);
+        self.put(pod, set, count, &json!({"terminated": {"exitCode": 137}}));
     }
 
-    fn status(&self, pod: &str, status: &Value) {
-        let objects = self.objects("v1", "Pod");
-        let patch = json!({ "status": status });
-        self.block(objects.patch_status(pod, &PatchParams::default(), &Patch::Merge(&patch))).unwrap();
+    fn put(&self, pod: &str, set: &str, restarts: u64, state: &Value) {
+        let ready = !state["running"].is_null();
+        let object = json!({"apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": pod, "namespace": "keyboss", "uid": pod, "creationTimestamp": "2026-01-01T00:00:00Z",
+                "labels": {"app.kubernetes.io/name": set, "statefulset.kubernetes.io/pod-name": pod}},
+            "spec": {"containers": [{"name": set, "image": "i"}]},
+            "status": {"phase": "Running", "containerStatuses": [{"name": set, "ready": ready, "image": "i", "imageID": "i",
+                "restartCount": restarts, "state": state}]}});
+        self.face.change(|server| server.adopt(key(pod), object));
     }
 
     /// A pod is being deleted: its containers have their grace period.
     pub fn leaving(&self, pod: &str) {
-        let parameters = DeleteParams { grace_period_seconds: Some(60), ..DeleteParams::default() };
-        let _ = self.block(self.objects("v1", "Pod").delete(pod, &parameters)).unwrap();
+        let mut object = self.get("v1", "Pod", pod);
+        object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+        self.face.change(|server| server.adopt(key(pod), object));
     }
 
     /// A pod is gone.
     pub fn gone(&self, pod: &str) {
-        let parameters = DeleteParams { grace_period_seconds: Some(0), ..DeleteParams::default() };
-        if !self.get("v1", "Pod", pod).is_null() {
-            let _ = self.block(self.objects("v1", "Pod").delete(pod, &parameters)).unwrap();
-        }
+        self.face.change(|server| server.end(&key(pod)));
     }
+}
+
+fn key(pod: &str) -> Key {
+    Key { kind: Kind::named("v1", "Pod").unwrap(), namespace: "keyboss".to_owned(), name: pod.to_owned() }
 }
 
 /// Shared by a World and the threads of its clients.
