@@ -11,6 +11,7 @@ use crate::pipeline::Selection;
 use crate::rehearsal::scenario::Scenario;
 use crate::render::Phase;
 use crate::report::Output;
+use crate::watchdog::System;
 
 /// Deploys the KeyBoss shop to Kubernetes.
 #[derive(Debug, Parser)]
@@ -40,6 +41,8 @@ pub enum Command {
     Unlock(UnlockArgs),
     /// Print the objects of a deploy as YAML, secrets masked; no cluster is needed.
     Render(RenderArgs),
+    /// Make the standby of PostgreSQL primary, or the replica of Redis master, while both are well.
+    Failover(FailoverArgs),
     /// Fail PostgreSQL and Redis over when a pod is lost; runs in the cluster.
     Watchdog(WatchdogArgs),
 }
@@ -303,6 +306,26 @@ pub struct HistoryArgs {
 /// Arguments of `keyboss unlock`.
 #[derive(Args, Debug)]
 pub struct UnlockArgs {
+    /// Which environment.
+    #[command(flatten)]
+    pub environment: EnvironmentArgs,
+
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+
+    /// Do not ask.
+    #[arg(long)]
+    pub yes: bool,
+}
+
+/// Arguments of `keyboss failover`.
+#[derive(Args, Debug)]
+pub struct FailoverArgs {
+    /// What is to fail over.
+    #[arg(value_name = "SYSTEM")]
+    pub system: System,
+
     /// Which environment.
     #[command(flatten)]
     pub environment: EnvironmentArgs,

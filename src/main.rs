@@ -34,6 +34,7 @@ async fn main() -> ExitCode {
         Command::History(arguments) => done(commands::history::run(arguments, redactor.clone()).await),
         Command::Unlock(arguments) => done(commands::unlock::run(arguments, redactor.clone()).await),
         Command::Render(arguments) => done(commands::render::run(&arguments)),
+        Command::Failover(arguments) => done(commands::failover::run(arguments, redactor.clone()).await),
         Command::Watchdog(arguments) => done(commands::watchdog::run(arguments).await),
     };
     outcome.unwrap_or_else(|error| {

@@ -5,6 +5,7 @@ mod common;
 mod confirm;
 mod copied;
 pub mod deploy;
+pub mod failover;
 pub mod history;
 mod interrupt;
 mod reach;

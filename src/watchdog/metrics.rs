@@ -1,5 +1,6 @@
 //! What a watchdog counts, in Prometheus' text format.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64};
 use std::time::Duration;
@@ -12,13 +13,40 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 /// What fails over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue, clap::ValueEnum)]
 #[allow(non_camel_case_types, reason = "they are the label's values")]
 pub enum System {
     /// PostgreSQL.
     postgres,
     /// Redis.
     redis,
+}
+
+impl System {
+    /// The key of `keyboss-config` that names who leads.
+    pub fn record(self) -> &'static str {
+        match self {
+            Self::postgres => "POSTGRES_HOST",
+            Self::redis => "REDIS_MASTER",
+        }
+    }
+
+    /// The annotation of `keyboss-config` that asks for a switchover.
+    pub fn switchover(self) -> &'static str {
+        match self {
+            Self::postgres => "keyboss.io/switchover-postgres",
+            Self::redis => "keyboss.io/switchover-redis",
+        }
+    }
+}
+
+impl fmt::Display for System {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::postgres => "PostgreSQL",
+            Self::redis => "Redis",
+        })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]

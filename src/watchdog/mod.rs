@@ -3,6 +3,7 @@
 //! Of several watchdogs one leads, by a lock ([`leader`]). All that it knows is read anew each time: from the record in
 //! `keyboss-config`, from the pods, and from the servers themselves. So whoever leads next goes on where the last one was.
 
+mod ask;
 mod leader;
 mod metrics;
 pub mod postgres;
@@ -18,6 +19,7 @@ use std::time::Duration;
 use anyhow::Result;
 use kube::Client;
 
+pub use ask::switch_over;
 pub use metrics::{Metrics, System};
 pub use record::{CONFIG, Record, Stored};
 use tell::Teller;

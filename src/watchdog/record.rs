@@ -9,18 +9,15 @@ use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio_postgres::types::PgLsn;
 
-use super::FIELD_MANAGER;
+use super::{FIELD_MANAGER, System};
 use crate::cluster::{Fault, Permit, call};
 
 /// The ConfigMap.
 pub const CONFIG: &str = "keyboss-config";
-const HOST: &str = "POSTGRES_HOST";
 const STANDBY: &str = "POSTGRES_SYNCHRONOUS_STANDBY";
 const TIMELINE: &str = "POSTGRES_TIMELINE";
 const EPOCH: &str = "POSTGRES_EPOCH";
 const LSN: &str = "POSTGRES_LSN";
-/// Asks for a switchover (`keyboss failover postgres`).
-pub const SWITCHOVER: &str = "keyboss.io/switchover-postgres";
 
 /// What is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,11 +47,11 @@ pub struct Stored {
 impl Stored {
     fn of(config: ConfigMap) -> Result<Self, Fault> {
         let value = |key: &str| config.data.as_ref().and_then(|data| data.get(key)).map_or("", String::as_str);
-        let host = value(HOST);
+        let host = value(System::postgres.record());
         let primary = host.split('.').next().unwrap_or_default().to_owned();
         if !primary.starts_with("postgres-") {
             return Err(Fault::Other(format!(
-                "ConfigMap {CONFIG}: {HOST} is {host:?}, which names no pod of postgres"
+                "ConfigMap {CONFIG}: POSTGRES_HOST is {host:?}, which names no pod of postgres"
             )));
         }
         let standby = Some(value(STANDBY).to_owned()).filter(|name| !name.is_empty());
@@ -74,7 +71,7 @@ impl Stored {
 
     /// Whether somebody asks for a switchover.
     pub fn is_switchover_asked(&self) -> bool {
-        self.config.metadata.annotations.as_ref().is_some_and(|notes| notes.contains_key(SWITCHOVER))
+        self.config.metadata.annotations.as_ref().is_some_and(|notes| notes.contains_key(System::postgres.switchover()))
     }
 
     /// Writes another record, if it is still as it was read and this watchdog still leads (HA.md, rule 4).
@@ -83,7 +80,7 @@ impl Stored {
     /// A conflict when somebody else wrote it, or the API server's own.
     pub async fn write(&self, client: &Client, permit: &Permit, record: &Record) -> Result<Self, Fault> {
         let data = json!({
-            HOST: format!("{}.postgres", record.primary),
+            System::postgres.record(): format!("{}.postgres", record.primary),
             STANDBY: record.standby.clone().unwrap_or_default(),
             TIMELINE: record.timeline.to_string(),
             LSN: record.lsn.to_string(),
@@ -97,7 +94,7 @@ impl Stored {
     /// # Errors
     /// As [`Self::write`].
     pub async fn answer_switchover(&self, client: &Client, permit: &Permit) -> Result<Self, Fault> {
-        self.patch(client, permit, json!({"metadata": {"annotations": {SWITCHOVER: null}}})).await
+        self.patch(client, permit, json!({"metadata": {"annotations": {System::postgres.switchover(): null}}})).await
     }
 
     async fn patch(&self, client: &Client, permit: &Permit, mut patch: Value) -> Result<Self, Fault> {

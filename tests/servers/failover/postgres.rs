@@ -198,3 +198,54 @@ fn while_the_api_server_is_away_healthy_servers_go_on() {
     let gap = shop.verify(ZERO);
     assert!(gap < Duration::from_secs(1), "{gap:?}");
 }
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run servers"]
+fn a_switchover_takes_no_row_and_little_time() {
+    let mut shop = Shop::new();
+    shop.write();
+    let ask = serde_json::json!({"metadata": {"annotations": {"keyboss.io/switchover-postgres": "now"}}});
+    shop.world.api().patch("v1", "ConfigMap", "keyboss-config", &ask);
+    shop.until_recorded_primary(ONE);
+    shop.until_whole(ONE, ZERO);
+    shop.until_written(50);
+    let gap = shop.verify(ONE);
+    println!("switchover: {:.2} s without an acknowledgement", gap.as_secs_f32());
+    let config = shop.world.api().get("v1", "ConfigMap", "keyboss-config");
+    assert!(config["metadata"]["annotations"]["keyboss.io/switchover-postgres"].is_null());
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run servers"]
+fn a_watchdog_that_dies_is_followed_by_the_other() {
+    let mut shop = Shop::with(&["watchdog-0", "watchdog-1"]);
+    shop.write();
+    let leads = |shop: &Shop, name: &str| shop.world.log(name).contains(&format!("{name} leads"));
+    let leader = if leads(&shop, "watchdog-0") { "watchdog-0" } else { "watchdog-1" };
+    // Both at once: the successor finds a failover to do.
+    shop.world.signal_watchdog(leader, "KILL");
+    shop.world.kill(&[ZERO]);
+    shop.failed_over("primary and leading watchdog killed");
+    shop.world.start(&[ZERO]);
+    shop.until_whole(ONE, ZERO);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run servers"]
+fn a_watchdog_that_wakes_has_been_deposed() {
+    // HA.md, rules 4 and 5.
+    let mut shop = Shop::new();
+    shop.write();
+    shop.world.signal_watchdog("watchdog-0", "STOP");
+    shop.world.start_watchdog("watchdog-1", &QUICK);
+    shop.world.until_logged("watchdog-1", "watchdog-1 leads");
+    shop.world.kill(&[ZERO]);
+    shop.until_recorded_primary(ONE);
+    shop.until_written(50);
+    shop.world.signal_watchdog("watchdog-0", "CONT");
+    shop.world.until_logged("watchdog-0", "watchdog-0 leads no longer");
+    shop.world.start(&[ZERO]);
+    shop.until_whole(ONE, ZERO);
+    shop.verify(ONE);
+    assert_eq!(shop.recorded("POSTGRES_EPOCH"), "1");
+}
