@@ -6,7 +6,8 @@
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::Client;
 use kube::api::{Api, Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio_postgres::types::PgLsn;
 
 use super::FIELD_MANAGER;
 use crate::cluster::{Fault, Permit, call};
@@ -17,6 +18,9 @@ const HOST: &str = "POSTGRES_HOST";
 const STANDBY: &str = "POSTGRES_SYNCHRONOUS_STANDBY";
 const TIMELINE: &str = "POSTGRES_TIMELINE";
 const EPOCH: &str = "POSTGRES_EPOCH";
+const LSN: &str = "POSTGRES_LSN";
+/// Asks for a switchover (`keyboss failover postgres`).
+pub const SWITCHOVER: &str = "keyboss.io/switchover-postgres";
 
 /// What is recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +29,11 @@ pub struct Record {
     pub primary: String,
     /// The pod without which the primary acknowledges nothing. None: it acknowledges alone, and nobody may be promoted.
     pub standby: Option<String>,
-    /// The timeline on which the standby was last recorded.
+    /// The timeline that the primary was last seen on; while its promotion is under way, the one before.
     pub timeline: u32,
+    /// How far the primary had written when its standby was recorded, or when the standby was chosen to replace it: who is
+    /// to be promoted has at least that.
+    pub lsn: PgLsn,
     /// The number of failovers.
     pub epoch: u64,
 }
@@ -52,7 +59,8 @@ impl Stored {
         }
         let standby = Some(value(STANDBY).to_owned()).filter(|name| !name.is_empty());
         let (timeline, epoch) = (value(TIMELINE).parse().unwrap_or(0), value(EPOCH).parse().unwrap_or(0));
-        Ok(Self { record: Record { primary, standby, timeline, epoch }, config })
+        let lsn = value(LSN).parse().unwrap_or(PgLsn::from(0));
+        Ok(Self { record: Record { primary, standby, timeline, lsn, epoch }, config })
     }
 
     /// Reads it.
@@ -64,6 +72,11 @@ impl Stored {
         Self::of(call(api.get(CONFIG)).await?)
     }
 
+    /// Whether somebody asks for a switchover.
+    pub fn is_switchover_asked(&self) -> bool {
+        self.config.metadata.annotations.as_ref().is_some_and(|notes| notes.contains_key(SWITCHOVER))
+    }
+
     /// Writes another record, if it is still as it was read and this watchdog still leads (HA.md, rule 4).
     ///
     /// # Errors
@@ -73,19 +86,24 @@ impl Stored {
             HOST: format!("{}.postgres", record.primary),
             STANDBY: record.standby.clone().unwrap_or_default(),
             TIMELINE: record.timeline.to_string(),
+            LSN: record.lsn.to_string(),
             EPOCH: record.epoch.to_string(),
         });
-        self.patch(client, permit, &data).await
+        self.patch(client, permit, json!({"data": data})).await
     }
 
-    /// Writes some of its keys, on the same terms.
+    /// Takes the request for a switchover away, on the same terms.
     ///
     /// # Errors
     /// As [`Self::write`].
-    pub async fn patch(&self, client: &Client, permit: &Permit, data: &serde_json::Value) -> Result<Self, Fault> {
+    pub async fn answer_switchover(&self, client: &Client, permit: &Permit) -> Result<Self, Fault> {
+        self.patch(client, permit, json!({"metadata": {"annotations": {SWITCHOVER: null}}})).await
+    }
+
+    async fn patch(&self, client: &Client, permit: &Permit, mut patch: Value) -> Result<Self, Fault> {
         let metadata = &self.config.metadata;
         let api: Api<ConfigMap> = Api::namespaced(client.clone(), metadata.namespace.as_deref().unwrap_or_default());
-        let patch = json!({"metadata": {"resourceVersion": metadata.resource_version}, "data": data});
+        patch["metadata"]["resourceVersion"] = json!(metadata.resource_version);
         permit.check()?;
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         Self::of(call(api.patch(CONFIG, &params, &Patch::Merge(&patch))).await?)

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -15,6 +16,8 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::failover::api::{Api, Shared};
 
 /// Generous: the machine may be busy with other tests.
 const LIMIT: Duration = Duration::from_secs(180);
@@ -29,10 +32,14 @@ pub struct World {
     pub config: BTreeMap<String, String>,
     /// Whether a container that ended is started again, as a kubelet does.
     pub restarts: bool,
+    api: Option<Shared>,
+    watchdogs: BTreeMap<String, Child>,
 }
 
 struct Pod {
     set: String,
+    address: String,
+    veth: String,
     sandbox: Child,
     container: Option<Child>,
     wanted: bool,
@@ -52,25 +59,50 @@ impl World {
             ("REDIS_MASTER", "redis-0.redis"),
             ("POSTGRES_PASSWORD", "shop-secret"),
             ("REPLICATION_PASSWORD", "replication-secret"),
+            ("WATCHDOG_PASSWORD", "watchdog-secret"),
         ];
         let config = config.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
         let objects = render(settings);
-        let mut world = World { dir, network, objects, pods: BTreeMap::new(), config, restarts: true };
-        let mut hosts = String::from("127.0.0.1 localhost\n");
+        let (pods, api, watchdogs) = (BTreeMap::new(), None, BTreeMap::new());
+        let mut world = World { dir, network, objects, pods, config, restarts: true, api, watchdogs };
         for set in sets {
             let replicas = world.object("StatefulSet", set)["spec"]["replicas"].as_u64().unwrap();
-            for ordinal in 0..replicas {
-                let name = format!("{set}-{ordinal}");
-                let address = format!("10.9.0.{}", 2 + world.pods.len());
-                hosts += &format!("{address} {name}.{set} {name}\n");
-                world.add(name, set, &address);
-            }
+            (0..replicas).for_each(|ordinal| world.add(format!("{set}-{ordinal}"), set));
         }
-        fs::write(world.dir.path().join("hosts"), hosts).unwrap();
         world
     }
 
-    fn add(&mut self, name: String, set: &str, address: &str) {
+    /// Adds an API server that knows these pods, and room for watchdogs and a client.
+    pub fn serve_api(&mut self) {
+        ["api", "client", "watchdog-0", "watchdog-1"].iter().for_each(|name| self.add((*name).to_owned(), ""));
+        let address = format!("{}:6443", self.pods["api"].address).parse().unwrap();
+        let api = Api::serve(self.sandbox("api"), address, self.dir.path(), &self.objects);
+        self.api = Some(Shared::new(api));
+    }
+
+    /// The API server.
+    pub fn api(&self) -> &Shared {
+        self.api.as_ref().expect("serve_api was called")
+    }
+
+    /// A process in the network of a pod.
+    pub fn sandbox(&self, pod: &str) -> u32 {
+        self.pods[pod].sandbox.id()
+    }
+
+    /// The pods of a StatefulSet, with their addresses.
+    pub fn addresses(&self, set: &str) -> Vec<(String, String)> {
+        let of = self.pods.iter().filter(|(_, pod)| pod.set == set);
+        of.map(|(name, pod)| (name.clone(), pod.address.clone())).collect()
+    }
+
+    fn add(&mut self, name: String, set: &str) {
+        let address = format!("10.9.0.{}", 2 + self.pods.len());
+        let mut hosts = fs::File::options().create(true).append(true).open(self.dir.path().join("hosts")).unwrap();
+        if self.pods.is_empty() {
+            writeln!(hosts, "127.0.0.1 localhost").unwrap();
+        }
+        writeln!(hosts, "{address} {name}.{set} {name}").unwrap();
         let mut sandbox = hold(&["--net"]);
         let veth = format!("veth{}", self.pods.len());
         let id = sandbox.id().to_string();
@@ -81,7 +113,77 @@ impl World {
         run(inside(&mut sandbox, &["ip", "link", "set", "eth0", "up"]));
         run(inside(&mut sandbox, &["ip", "link", "set", "lo", "up"]));
         fs::create_dir_all(self.dir.path().join(&name).join("root")).unwrap();
-        self.pods.insert(name, Pod { set: set.to_owned(), sandbox, container: None, wanted: false });
+        self.pods.insert(name, Pod { set: set.to_owned(), address, veth, sandbox, container: None, wanted: false });
+    }
+
+    /// Runs `keyboss watchdog` in a pod of its own.
+    pub fn start_watchdog(&mut self, name: &str, arguments: &[&str]) {
+        let folder = self.dir.path().join(name);
+        let log = fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
+        let mut command = Command::new("setpriv");
+        command
+            .args(["--pdeathsig", "KILL", "nsenter", "--net", "--target", &self.sandbox(name).to_string()])
+            .args(["unshare", "--mount", "sh", "-c", "mount --bind \"$0\" /etc/hosts && exec \"$@\""])
+            .arg(self.dir.path().join("hosts"))
+            .args([
+                env!("CARGO_BIN_EXE_keyboss"),
+                "watchdog",
+                "--namespace",
+                "keyboss",
+                "--identity",
+                name,
+                "--kubeconfig",
+            ])
+            .arg(self.api().kubeconfig())
+            .args(arguments)
+            .env("WATCHDOG_PASSWORD", &self.config["WATCHDOG_PASSWORD"])
+            .stdin(Stdio::null())
+            .stderr(log.try_clone().unwrap())
+            .stdout(log);
+        self.watchdogs.insert(name.to_owned(), command.spawn().expect("setpriv, nsenter and unshare are installed"));
+    }
+
+    /// Sends a signal to a watchdog; one that ends by it is waited for.
+    pub fn signal_watchdog(&mut self, name: &str, signal: &str) {
+        run(command(&["kill", "-s", signal, &self.watchdogs[name].id().to_string()]));
+        if ["KILL", "TERM"].contains(&signal) {
+            self.watchdogs.remove(name).unwrap().wait().unwrap();
+        }
+    }
+
+    /// Sends a signal to every process of a container: it hangs, as a node does that hangs.
+    pub fn signal_all(&self, pod: &str, signal: &str) {
+        let Some(first) = self.process(pod) else { return };
+        let mut all = vec![first];
+        let mut next = 0;
+        while let Some(id) = all.get(next) {
+            let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
+            all.extend(children.split_whitespace().map(str::to_owned));
+            next += 1;
+        }
+        let mut arguments = vec!["kill", "-s", signal];
+        arguments.extend(all.iter().map(String::as_str));
+        run_any(command(&arguments));
+    }
+
+    /// Drops every packet between a pod and all others, or lets them through again.
+    pub fn isolate(&mut self, pod: &str, isolated: bool) {
+        let (veth, state) = (self.pods[pod].veth.clone(), if isolated { "down" } else { "up" });
+        run(inside(&mut self.network, &["ip", "link", "set", &veth, state]));
+    }
+
+    /// Drops every packet between two pods, or lets them through again: they believe each other to be where nobody is.
+    pub fn cut(&mut self, one: &str, other: &str, is_cut: bool) {
+        for (from, to) in [(one, other), (other, one)] {
+            let address = self.pods[to].address.clone();
+            let sandbox = &mut self.pods.get_mut(from).unwrap().sandbox;
+            let wrong =
+                ["ip", "neigh", "replace", &address, "lladdr", "02:00:00:00:00:99", "dev", "eth0", "nud", "permanent"];
+            match is_cut {
+                true => run(inside(sandbox, &wrong)),
+                false => run(inside(sandbox, &["ip", "neigh", "del", &address, "dev", "eth0"])),
+            }
+        }
     }
 
     /// Renders again with other settings; containers started from now on have them.
@@ -117,6 +219,14 @@ impl World {
             let pod = self.pods.get_mut(*name).unwrap();
             pod.container = Some(container);
             pod.wanted = true;
+            self.tell(name, Api::started);
+        }
+    }
+
+    /// Tells the API server what a kubelet would.
+    fn tell(&self, pod: &str, what: impl Fn(&Api, &str, &str)) {
+        if let Some(api) = &self.api {
+            what(api, pod, &self.pods[pod].set);
         }
     }
 
@@ -161,9 +271,12 @@ impl World {
             let from = &variable["valueFrom"];
             let reference = [&from["configMapKeyRef"]["key"], &from["secretKeyRef"]["key"]];
             let value = match reference.iter().find_map(|key| key.as_str()) {
-                Some(key) => self.config[key].as_str(),
-                None if from["fieldRef"]["fieldPath"] == "metadata.name" => pod,
-                None => text(&variable["value"]),
+                Some(key) => {
+                    let served = self.api.as_ref().and_then(|api| api.config(key));
+                    served.unwrap_or_else(|| self.config[key].clone())
+                }
+                None if from["fieldRef"]["fieldPath"] == "metadata.name" => pod.to_owned(),
+                None => text(&variable["value"]).to_owned(),
             };
             command.env(text(&variable["name"]), value);
         }
@@ -182,6 +295,7 @@ impl World {
     pub fn delete(&mut self, pods: &[&str]) {
         for name in pods {
             self.pods.get_mut(*name).unwrap().wanted = false;
+            self.tell(name, |api, pod, _| api.leaving(pod));
             let hook = &self.spec(name)["containers"][0]["lifecycle"]["preStop"]["exec"]["command"];
             let hook: Vec<&str> = array(hook).iter().map(text).collect();
             if !hook.is_empty() {
@@ -199,6 +313,7 @@ impl World {
                 sleep(Duration::from_millis(50));
             }
             pod.container = None;
+            self.tell(name, |api, pod, _| api.gone(pod));
             for volume in array(&self.spec(name)["volumes"]) {
                 fs::remove_dir_all(self.volume(name, text(&volume["name"]))).unwrap();
             }
@@ -219,6 +334,7 @@ impl World {
             pod.wanted = false;
             if let Some(mut container) = pod.container.take() {
                 container.wait().unwrap();
+                self.tell(name, Api::ended);
             }
         }
     }
@@ -271,8 +387,10 @@ impl World {
             let pod = self.pods.get_mut(&name).unwrap();
             let ended = pod.container.as_mut().is_some_and(|container| container.try_wait().unwrap().is_some());
             if ended && pod.wanted && self.restarts {
+                self.tell(&name, Api::ended);
                 let container = self.spawn(&name);
                 self.pods.get_mut(&name).unwrap().container = Some(container);
+                self.tell(&name, Api::started);
             } else if ended {
                 pod.container = None;
             }
@@ -316,6 +434,10 @@ impl Drop for World {
         }
         let names: Vec<String> = self.pods.keys().cloned().collect();
         self.kill(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        for watchdog in self.watchdogs.values_mut() {
+            let _ = watchdog.kill();
+            let _ = watchdog.wait();
+        }
         for holder in self.pods.values_mut().map(|pod| &mut pod.sandbox).chain([&mut self.network]) {
             let _ = holder.kill();
             let _ = holder.wait();

@@ -18,7 +18,7 @@ const ZERO: &str = "postgres-0";
 const ONE: &str = "postgres-1";
 const BOTH: [&str; 2] = [ZERO, ONE];
 
-fn sql(world: &World, pod: &str, statement: &str) -> String {
+pub fn sql(world: &World, pod: &str, statement: &str) -> String {
     world.ask(pod, &["psql", "-XAtq", "-U", "postgres", "-d", "saleor", "-c", statement])
 }
 
@@ -29,15 +29,15 @@ fn shop(world: &World, from: &str, to: &str, statement: &str) -> String {
     world.ask(from, &["env", &password, "psql", "-XAtq", &address, "-c", statement])
 }
 
-fn is_primary(world: &World, pod: &str) -> bool {
+pub fn is_primary(world: &World, pod: &str) -> bool {
     sql(world, pod, "SELECT pg_is_in_recovery()") == "f"
 }
 
-fn is_standby(world: &World, pod: &str) -> bool {
+pub fn is_standby(world: &World, pod: &str) -> bool {
     sql(world, pod, "SELECT pg_is_in_recovery()") == "t"
 }
 
-fn streams(world: &World, primary: &str, standby: &str) -> bool {
+pub fn streams(world: &World, primary: &str, standby: &str) -> bool {
     let count = format!(
         "SELECT count(*) FROM pg_stat_replication JOIN pg_replication_slots ON pid = active_pid
          WHERE application_name = '{standby}' AND state = 'streaming' AND slot_name = '{}'",
@@ -56,7 +56,12 @@ fn rows(world: &World, pod: &str) -> String {
 }
 
 /// Two pods as after a first install, postgres-0 primary, with row 1 on both.
-fn installed() -> World {
+pub fn installed() -> World {
+    installed_in(|_| {})
+}
+
+/// The same, in a world that is made ready first.
+pub fn installed_in(ready: impl FnOnce(&mut World)) -> World {
     // Installed once, and copied for each test.
     static VOLUMES: OnceLock<TempDir> = OnceLock::new();
     let volumes = VOLUMES.get_or_init(|| {
@@ -73,6 +78,7 @@ fn installed() -> World {
         volumes
     });
     let mut world = World::new(&["postgres"], &[]);
+    ready(&mut world);
     BOTH.iter().for_each(|pod| copy(&volumes.path().join(pod), &world.volume(pod, "data")));
     world.start(&BOTH);
     world.until_ready(&BOTH);

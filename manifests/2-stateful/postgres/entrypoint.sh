@@ -31,6 +31,7 @@ peer_error=
 peer="host=$peer_host user=replicator connect_timeout=5"
 # For psql, pg_basebackup, pg_rewind and the server's own WAL receiver: never on a command line, never in a file.
 export PGPASSWORD=$REPLICATION_PASSWORD
+watchdog=keyboss-watchdog # the application_name of its sessions
 
 # Longer than this nothing waits without reading the record afresh, which takes a container start.
 patience=300
@@ -39,6 +40,8 @@ patience=300
 busy_limit=60
 # A standby that neither streams nor replays for this long, while its primary answers, clones.
 stall_limit=60
+# So long a primary that is told to stop serves on, for the watchdog to make its standby primary first.
+hand_over_limit=10
 
 # shellcheck disable=SC1091
 . "$config/role.sh"
@@ -47,10 +50,11 @@ say() { printf '%s keyboss: %s\n' "$(date -u '+%F %T.%3N UTC')" "$*" >&2; }
 
 # --- Children and signals: bash runs a trap only between commands, so whatever takes long is waited for. ---
 
-child='' stop_signal=TERM stopping=''
+child='' stop_signal=TERM stopping='' role=''
 on_stop() {
   stopping=yes
-  [ -z "$child" ] || kill -s "$stop_signal" "$child" 2>/dev/null || true
+  # A primary may have to serve on for a moment: see handing_over.
+  [ -z "$child" ] || [ "$role" = primary ] || kill -s "$stop_signal" "$child" 2>/dev/null || true
 }
 trap on_stop TERM INT
 
@@ -258,7 +262,7 @@ sql() { timeout 10 psql -wXAtq -U postgres -d postgres -c "$1" 2>/dev/null; }
 
 serve() {
   local code began=$SECONDS stopping_at='' nap
-  role=$1 settled='' progress='' progress_at=$SECONDS
+  role=$1 settled='' progress='' progress_at=$SECONDS served_until='' roles=''
   echo "$role" >"$run/role"
   # Fast: connections end at once, and a standby that keeps up has everything before we go.
   stop_signal=INT
@@ -269,6 +273,11 @@ serve() {
   while kill -0 "$child" 2>/dev/null; do
     if [ -z "$stopping" ]; then
       "tend_$role"
+    elif handing_over; then
+      [ -n "$served_until" ] || {
+        served_until=$((SECONDS + hand_over_limit))
+        say "told to stop: serving until $peer_name is primary, for $hand_over_limit s at most"
+      }
     else
       # Again and again: it may not have listened yet.
       kill -s "$stop_signal" "$child" 2>/dev/null || true
@@ -278,7 +287,7 @@ serve() {
         stop_signal=QUIT
       fi
     fi
-    if [ -n "$settled" ] && [ -z "$stopping" ]; then nap=5; else nap=0.5; fi
+    if [ -n "$settled" ] && [ -z "$stopping" ]; then nap=2; else nap=0.3; fi
     sleep "$nap" &
     wait -n "$child" $! 2>/dev/null || true
   done
@@ -286,6 +295,31 @@ serve() {
   say "the server ended with code $code after $((SECONDS - began)) s"
   [ -z "$stopping" ] || code=0
   exit "$code"
+}
+
+# Whether the peer is primary, on a timeline that began after ours. What we acknowledged it has: it could become primary
+# only as the standby without which we acknowledge nothing, or when somebody gave us up.
+superseded() {
+  local answer theirs
+  answer=$(timeout 3 psql -wXAtq "$peer connect_timeout=2 dbname=postgres replication=database" \
+    -c IDENTIFY_SYSTEM -c 'SELECT pg_is_in_recovery()' 2>/dev/null) || return 1
+  [ "${answer##*$'\n'}" = f ] || return 1
+  IFS='|' read -r _ theirs _ <<<"$answer"
+  ((theirs > $(control "Latest checkpoint's TimeLineID")))
+}
+
+# Whether a primary that is told to stop is better kept for a moment: its standby has everything, and a watchdog is there
+# to make it primary. A client then waits for that, and not for us to come back.
+handing_over() {
+  [ "$role" = primary ] && [ "$stop_signal" = INT ] || return 1
+  if superseded; then
+    say "$peer_name is primary now: stopping"
+    stop_signal=QUIT
+    return 1
+  fi
+  [ -z "$served_until" ] || ((SECONDS < served_until)) || return 1
+  [ "$(sql "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = '$watchdog')
+    AND EXISTS (SELECT FROM pg_stat_replication WHERE application_name = '$peer_name' AND state = 'streaming')")" = t ]
 }
 
 tend_primary() {
@@ -304,6 +338,10 @@ tend_primary() {
     sql "SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = '$slot';
          SELECT pg_create_physical_replication_slot('$slot', true)" >/dev/null || return 0
   fi
+  # Rows of no interest to the shop, written again at each start: nothing is to wait for a standby because of them.
+  if [ -z "$roles" ] && PGOPTIONS='-c synchronous_commit=local' timeout 10 psql -wXq -v ON_ERROR_STOP=1 -U postgres -d postgres -f "$config/roles.sql"; then
+    roles=granted
+  fi
   if [ -e "$volume/provisional" ]; then
     [ -n "$progress" ] || say "first install: this cluster is used once $peer_name, empty too, has copied it"
     progress=told
@@ -311,7 +349,13 @@ tend_primary() {
     rm "$volume/provisional"
     say "first install: $peer_name has copied this cluster"
   fi
-  settled=yes
+  if superseded; then
+    say "$peer_name is primary, on a later timeline: stopping"
+    stop_signal=QUIT
+    on_stop
+    return 0
+  fi
+  settled=$roles
 }
 
 tend_standby() {
@@ -319,7 +363,7 @@ tend_standby() {
   now=$(sql "SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn(), (SELECT status FROM pg_stat_wal_receiver)") || now=starting
   if [[ $now == f* ]]; then
     say "promoted as it ran, by somebody else"
-    role=primary settled='' progress=''
+    role=primary settled='' progress='' roles=''
     echo $role >"$run/role"
     return 0
   fi

@@ -89,8 +89,9 @@ pub async fn act(scene: Scene, troubles: &[Trouble]) {
     drop(controllers);
     face.faults().clear();
     face.faults().forget();
-    sleep(LOCK).await;
     let _controllers = Controllers::start(&face);
+    // What was sick is well again by then, as far as it goes without keyboss.
+    sleep(LOCK).await;
     let (next, events) = run(&face, scene, &options()).await;
     let ended = matches!(next, Ok(Ending::Done));
     // A rollback that was broken off is asked for once more only where it is not done already.

@@ -1,0 +1,217 @@
+//! The steps. Each may be taken again, or by the next leader, after it was broken off anywhere.
+
+use std::time::Duration;
+
+use futures::future::join;
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Service;
+use kube::api::{Api, Patch, PatchParams};
+use serde_json::json;
+use tokio::time::{Instant, sleep};
+
+use super::decide::named;
+use super::server::{Session, State};
+use crate::cluster::{Fault, call};
+use crate::watchdog::{Context, FIELD_MANAGER, Record, Stored};
+
+/// The Service by which the shop reaches its primary, and the label that it selects one pod by.
+const SERVICE: &str = "postgres-primary";
+const POD_LABEL: &str = "statefulset.kubernetes.io/pod-name";
+/// Those whose connections lead to the old primary.
+const CLIENTS: [&str; 3] = ["saleor-api", "celery-worker", "celery-beat"];
+/// The failover that a client's pods were last restarted for.
+const EPOCH_NOTE: &str = "keyboss.io/postgres-epoch";
+/// An ordinary statement takes no longer, or the server is not well.
+const STATEMENT: Duration = Duration::from_secs(2);
+/// A checkpoint of a busy database.
+const CHECKPOINT: Duration = Duration::from_secs(110);
+/// A promotion, from the request to the first write.
+const PROMOTION: Duration = Duration::from_secs(10);
+/// A standby that does not become a synchronous one within this is not waited for any longer.
+const ENLISTING: Duration = Duration::from_secs(5);
+/// How often a server is asked whether it is as far.
+const GLANCE: Duration = Duration::from_millis(20);
+/// Ends every session but replication's and ours.
+const END_SESSIONS: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE backend_type = 'client backend' AND usename NOT IN ('postgres', 'watchdog', 'replicator')";
+
+/// Why a step was not finished; it is tried again when all has been looked at anew.
+pub type Outcome = Result<(), String>;
+
+fn told(fault: Fault) -> String {
+    fault.to_string()
+}
+
+/// Records that commits wait for nobody, then lets them (HA.md, rule 2: first the record).
+pub async fn release(context: &Context, stored: &Stored, primary: &Session) -> Outcome {
+    let alone = Record { standby: None, ..stored.record.clone() };
+    stored.write(&context.client, &context.permit, &alone).await.map_err(told)?;
+    unbind(context, primary).await
+}
+
+/// Lets commits wait for nobody. The record says so already.
+pub async fn unbind(context: &Context, primary: &Session) -> Outcome {
+    wait_for(context, primary, "").await
+}
+
+async fn wait_for(context: &Context, session: &Session, names: &str) -> Outcome {
+    context.permit.check().map_err(told)?;
+    let set = format!("ALTER SYSTEM SET synchronous_standby_names = '{names}'");
+    session.run(&[&set, "SELECT pg_reload_conf()"], STATEMENT).await
+}
+
+/// Lets commits wait for the standby, and records it when every commit that was acknowledged is on its disk
+/// (HA.md, rule 2: the record last).
+pub async fn enlist(context: &Context, stored: &Stored, primary: &Session, standby: &str) -> Outcome {
+    // The one below is short then: it is for the checkpointer, not for the disk.
+    primary.run(&["CHECKPOINT"], CHECKPOINT).await?;
+    wait_for(context, primary, &named(standby)).await?;
+    let enlisted = async {
+        until(primary, standby, |state| state.standby.as_ref().is_some_and(|standby| standby.is_sync)).await?;
+        // Whether commits wait is said by the checkpointer, in shared memory, when it has read the setting, which it does
+        // before it begins a checkpoint (SyncRepUpdateSyncStandbysDefined in src/backend/replication/syncrep.c).
+        primary.run(&["CHECKPOINT"], ENLISTING).await?;
+        // What was acknowledged before that lies before this.
+        let mark = look(primary, standby).await?.lsn;
+        let has_all = |state: &State| {
+            let written = u64::from(state.lsn);
+            let lag = |lag: i64| u64::try_from(lag).unwrap_or(0);
+            state
+                .standby
+                .as_ref()
+                .is_some_and(|standby| standby.is_sync && written.saturating_sub(lag(standby.lag)) >= u64::from(mark))
+        };
+        let state = until(primary, standby, has_all).await?;
+        let record =
+            Record { standby: Some(standby.to_owned()), timeline: state.timeline, lsn: mark, ..stored.record.clone() };
+        stored.write(&context.client, &context.permit, &record).await.map_err(told)
+    };
+    match enlisted.await {
+        Ok(_) => Ok(()),
+        Err(why) => {
+            // The record may have been written, and the answer lost: then commits go on waiting until it is read again.
+            let recorded = Stored::read(&context.client, &context.namespace).await.map_err(told)?;
+            if recorded.record.standby.is_none() {
+                unbind(context, primary).await?;
+            }
+            Err(why)
+        }
+    }
+}
+
+async fn look(session: &Session, peer: &str) -> Result<State, String> {
+    session.look(peer, STATEMENT).await.map_err(|answer| format!("{answer:?}"))
+}
+
+async fn until(session: &Session, peer: &str, holds: impl Fn(&State) -> bool) -> Result<State, String> {
+    let began = Instant::now();
+    loop {
+        let state = look(session, peer).await?;
+        if holds(&state) {
+            return Ok(state);
+        }
+        if began.elapsed() > ENLISTING {
+            return Err(format!("{peer} has not become a synchronous standby within {} s", ENLISTING.as_secs()));
+        }
+        sleep(GLANCE).await;
+    }
+}
+
+/// Records the standby as the primary. From here on it is one, whoever finishes it; what the old primary has not yet
+/// acknowledged it cannot acknowledge without it.
+pub async fn appoint(context: &Context, stored: &Stored, standby: &str, state: &State) -> Result<Stored, String> {
+    let record = Record {
+        primary: standby.to_owned(),
+        standby: None,
+        timeline: state.timeline,
+        lsn: state.lsn.max(stored.record.lsn),
+        epoch: stored.record.epoch + 1,
+    };
+    stored.write(&context.client, &context.permit, &record).await.map_err(told)
+}
+
+/// Promotes the recorded primary, and leads the shop there meanwhile.
+pub async fn promote(context: &Context, record: &Record, session: &Session) -> Outcome {
+    // It must not wait for itself, which is what its copy of the old primary's setting says (HA.md, rule 3).
+    wait_for(context, session, "").await?;
+    context.permit.check().map_err(told)?;
+    let promoted = async {
+        session.run(&["SELECT pg_promote(false)"], STATEMENT).await?;
+        let began = Instant::now();
+        while look(session, "").await?.in_recovery {
+            if began.elapsed() > PROMOTION {
+                return Err(format!("{} is not primary {} s after pg_promote()", record.primary, PROMOTION.as_secs()));
+            }
+            sleep(GLANCE).await;
+        }
+        Ok(())
+    };
+    let (promoted, led) = join(promoted, lead(context, &record.primary)).await;
+    promoted.and(led)
+}
+
+/// Ends what is still connected to a server that is primary no longer.
+pub async fn fence(context: &Context, old: &Session) -> Outcome {
+    context.permit.check().map_err(told)?;
+    old.run(&[END_SESSIONS], STATEMENT).await
+}
+
+/// The pod that the Service leads to.
+pub async fn led(context: &Context) -> Result<String, Fault> {
+    let services: Api<Service> = Api::namespaced(context.client.clone(), &context.namespace);
+    let service = call(services.get(SERVICE)).await?;
+    let selector = service.spec.and_then(|spec| spec.selector).unwrap_or_default();
+    Ok(selector.get(POD_LABEL).cloned().unwrap_or_default())
+}
+
+/// Leads the Service to a pod.
+async fn lead(context: &Context, pod: &str) -> Outcome {
+    let services: Api<Service> = Api::namespaced(context.client.clone(), &context.namespace);
+    let service = call(services.get(SERVICE)).await.map_err(told)?;
+    let version = service.metadata.resource_version;
+    let patch = json!({"metadata": {"resourceVersion": version}, "spec": {"selector": {POD_LABEL: pod}}});
+    context.permit.check().map_err(told)?;
+    call(services.patch(SERVICE, &params(), &Patch::Merge(&patch))).await.map(drop).map_err(told)
+}
+
+fn params() -> PatchParams {
+    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
+}
+
+/// The recorded primary accepts writes: leads the shop there, restarts what may hold a stale connection, and records the
+/// timeline. A failover is finished then.
+pub async fn settle(context: &Context, stored: &Stored, state: &State) -> Outcome {
+    lead(context, &stored.record.primary).await?;
+    if stored.record.epoch > 0 {
+        restart_clients(context, stored.record.epoch).await?;
+    }
+    let record = Record { standby: None, timeline: state.timeline, ..stored.record.clone() };
+    let stored = stored.write(&context.client, &context.permit, &record).await.map_err(told)?;
+    if stored.is_switchover_asked() {
+        stored.answer_switchover(&context.client, &context.permit).await.map_err(told)?;
+    }
+    Ok(())
+}
+
+/// As `kubectl rollout restart` does, once for each failover.
+async fn restart_clients(context: &Context, epoch: u64) -> Outcome {
+    let deployments: Api<Deployment> = Api::namespaced(context.client.clone(), &context.namespace);
+    let epoch = epoch.to_string();
+    for name in CLIENTS {
+        let Some(client) = call(deployments.get_opt(name)).await.map_err(told)? else { continue };
+        let template = client.spec.template.metadata;
+        let notes = template.and_then(|metadata| metadata.annotations).unwrap_or_default();
+        if notes.get(EPOCH_NOTE) == Some(&epoch) {
+            continue;
+        }
+        let patch = json!({"metadata": {"resourceVersion": client.metadata.resource_version},
+            "spec": {"template": {"metadata": {"annotations": {EPOCH_NOTE: epoch}}}}});
+        context.permit.check().map_err(told)?;
+        match call(deployments.patch(name, &params(), &Patch::Merge(&patch))).await {
+            Ok(_) => {}
+            Err(fault) if fault.is_not_found() => {}
+            Err(fault) => return Err(told(fault)),
+        }
+    }
+    Ok(())
+}

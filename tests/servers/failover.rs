@@ -1,0 +1,6 @@
+//! The watchdog against real servers: whatever fails, no acknowledged commit is lost and two servers never acknowledge at
+//! once (HA.md).
+
+pub mod api;
+mod postgres;
+mod writer;

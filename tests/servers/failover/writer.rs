@@ -1,0 +1,130 @@
+//! Clients that commit one row after the other, and remember every one that was acknowledged.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Builder;
+use tokio::time::{sleep, timeout};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, NoTls};
+
+use super::api::{Shared, enter};
+
+/// The pause between two commits.
+const PAUSE: Duration = Duration::from_millis(10);
+/// The longest that a client waits for a connection or a commit.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// One acknowledged commit.
+#[derive(Clone, Debug)]
+pub struct Ack {
+    /// Its row.
+    pub id: i64,
+    /// When the acknowledgement came.
+    pub at: Instant,
+    /// The pod that the client was connected to.
+    pub pod: String,
+}
+
+/// A client in a thread.
+pub struct Writer {
+    acks: Arc<Mutex<Vec<Ack>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Writes rows from `first` on, from the network of the process `sandbox`, to `pod`, or to where the Service
+    /// `postgres-primary` leads at each new connection.
+    pub fn start(sandbox: u32, api: &Shared, pod: Option<&str>, addresses: Vec<(String, String)>, first: i64) -> Self {
+        let acks: Arc<Mutex<Vec<Ack>>> = Arc::default();
+        let stop = Arc::new(AtomicBool::new(false));
+        let (api, pod) = (Arc::clone(api), pod.map(str::to_owned));
+        let (told, stopped) = (Arc::clone(&acks), Arc::clone(&stop));
+        let thread = thread::spawn(move || {
+            enter(sandbox);
+            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+            let mut id = first;
+            while !stopped.load(Ordering::Relaxed) {
+                let target = pod.clone().unwrap_or_else(|| api.led("postgres-primary"));
+                let Some((_, address)) = addresses.iter().find(|(name, _)| *name == target) else { continue };
+                runtime.block_on(async {
+                    let Some(client) = connect(address).await else { return sleep(PAUSE).await };
+                    while !stopped.load(Ordering::Relaxed) {
+                        id += 1;
+                        let row: [&(dyn ToSql + Sync); 1] = [&id];
+                        match timeout(LIMIT, client.execute("INSERT INTO ack VALUES ($1)", &row)).await {
+                            Ok(Ok(1)) => told.lock().unwrap().push(Ack { id, at: Instant::now(), pod: target.clone() }),
+                            // Whether it was committed is not known: no acknowledgement.
+                            _ => return,
+                        }
+                        if pod.is_none() && api.led("postgres-primary") != target {
+                            return;
+                        }
+                        sleep(PAUSE).await;
+                    }
+                });
+            }
+        });
+        Self { acks, stop, thread: Some(thread) }
+    }
+
+    /// The acknowledged commits so far.
+    pub fn acks(&self) -> Vec<Ack> {
+        self.acks.lock().unwrap().clone()
+    }
+
+    /// Stops, and returns all of them.
+    pub fn finish(mut self) -> Vec<Ack> {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+        self.acks()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+async fn connect(address: &str) -> Option<Client> {
+    let mut config = tokio_postgres::Config::new();
+    config.host(address).user("saleor").password("shop-secret").dbname("saleor").connect_timeout(LIMIT);
+    let (client, connection) = timeout(LIMIT, config.connect(NoTls)).await.ok()?.ok()?;
+    tokio::spawn(connection);
+    // A commit that a standby delays is not given up by the server: the client's own limit ends the wait.
+    timeout(LIMIT, client.batch_execute("SET lock_timeout = '500ms'")).await.ok()?.ok()?;
+    Some(client)
+}
+
+/// The longest time between two acknowledgements.
+pub fn longest_gap(acks: &[Ack]) -> Duration {
+    acks.windows(2).map(|pair| pair[1].at - pair[0].at).max().unwrap_or_default()
+}
+
+/// Acknowledged rows that `present` lacks.
+pub fn lost(acks: &[Ack], present: &BTreeSet<i64>) -> Vec<i64> {
+    acks.iter().map(|ack| ack.id).filter(|id| !present.contains(id)).collect()
+}
+
+/// Acknowledgements of one server after the first one of another that followed it: both were primary then.
+pub fn overlap(acks: &[Ack]) -> Vec<Ack> {
+    let mut sorted = acks.to_vec();
+    sorted.sort_by_key(|ack| ack.at);
+    let mut seen: Vec<String> = Vec::new();
+    let mut late = Vec::new();
+    for ack in sorted {
+        match seen.iter().position(|pod| *pod == ack.pod) {
+            None => seen.push(ack.pod),
+            Some(index) if index + 1 == seen.len() => {}
+            Some(_) => late.push(ack),
+        }
+    }
+    late
+}
