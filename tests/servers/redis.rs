@@ -6,17 +6,23 @@ use std::time::{Duration, Instant};
 
 use crate::pods::World;
 
-const ZERO: &str = "redis-0";
-const ONE: &str = "redis-1";
-const BOTH: [&str; 2] = [ZERO, ONE];
-const SENTINELS: [&str; 3] = ["redis-sentinel-0", "redis-sentinel-1", "redis-sentinel-2"];
+/// The pods.
+pub const ZERO: &str = "redis-0";
+/// The other pod.
+pub const ONE: &str = "redis-1";
+/// Both.
+pub const BOTH: [&str; 2] = [ZERO, ONE];
+/// Of which two have to agree.
+pub const SENTINELS: [&str; 3] = ["redis-sentinel-0", "redis-sentinel-1", "redis-sentinel-2"];
 
-fn redis(world: &World, pod: &str, command: &str) -> String {
+/// Runs redis-cli in a container.
+pub fn redis(world: &World, pod: &str, command: &str) -> String {
     let words: Vec<&str> = ["redis-cli"].into_iter().chain(command.split(' ')).collect();
     world.ask(pod, &words)
 }
 
-fn info(world: &World, pod: &str, field: &str) -> String {
+/// A field of INFO.
+pub fn info(world: &World, pod: &str, field: &str) -> String {
     let info = redis(world, pod, "info");
     let line = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     line.unwrap_or_default().trim().to_owned()
@@ -24,7 +30,7 @@ fn info(world: &World, pod: &str, field: &str) -> String {
 
 /// Whether the replica has what the master has, on its disk too: until a replica has rewritten its log from a copy, a kill
 /// leaves it with what it had before.
-fn in_sync(world: &World, master: &str, replica: &str) -> bool {
+pub fn in_sync(world: &World, master: &str, replica: &str) -> bool {
     info(world, master, "role") == "master"
         && info(world, replica, "master_host") == format!("{master}.redis")
         && info(world, replica, "master_link_status") == "up"
@@ -47,7 +53,8 @@ fn known_master(world: &World, sentinel: &str) -> String {
     answer.lines().next().unwrap_or_default().to_owned()
 }
 
-fn watching(world: &mut World, master: &str) {
+/// Waits until every Sentinel knows a master and the other Sentinels.
+pub fn watching(world: &mut World, master: &str) {
     world.until("the Sentinels agree", |world| {
         SENTINELS.iter().all(|sentinel| {
             known_master(world, sentinel) == format!("{master}.redis")
