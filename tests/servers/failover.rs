@@ -3,4 +3,6 @@
 
 pub mod api;
 mod postgres;
+mod redis;
+mod redis_writer;
 mod writer;

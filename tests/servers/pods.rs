@@ -290,12 +290,17 @@ impl World {
         (!id.is_empty()).then_some(id)
     }
 
-    /// Deletes a pod gracefully: SIGTERM, then what is left after its grace period is killed.
+    /// Deletes a pod gracefully: its preStop hook, SIGTERM, and within its grace period it has to be gone.
     /// Its claim stays, its other volumes go.
     pub fn delete(&mut self, pods: &[&str]) {
         for name in pods {
             self.pods.get_mut(*name).unwrap().wanted = false;
             self.tell(name, |api, pod, _| api.leaving(pod));
+            let hook = &self.spec(name)["containers"][0]["lifecycle"]["preStop"]["exec"]["command"];
+            let hook: Vec<&str> = array(hook).iter().map(text).collect();
+            if !hook.is_empty() {
+                self.exec(name, &hook);
+            }
             self.signal(name, "TERM");
         }
         for name in pods {

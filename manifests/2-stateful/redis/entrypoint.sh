@@ -2,6 +2,9 @@
 # Runs Redis as master or as replica. Who is master: what two Sentinels agree on, else the other pod if it is master and
 # has data, else the record (REDIS_MASTER). It decides at every container start.
 #
+# A master that the Sentinels name may be replaced by them while it starts. So it acknowledges nothing before a replica is
+# attached to it, or the watchdog finds that it is alone (--min-replicas-to-write).
+#
 # A master that starts empty would empty its replica with it. So an empty one asks the other pod first: has that no data
 # either, it starts; has it some, it copies them and is not ready before it has them all; does it not answer, it waits.
 # (To do without the other pod: create the file /data/start-empty.)
@@ -47,12 +50,13 @@ find_master() {
   for name in $sentinels; do
     votes+=" $(ask "$name.redis-sentinel" -p 26379 SENTINEL GET-MASTER-ADDR-BY-NAME keyboss | head -1)"
   done
-  master='' why="the Sentinels agree"
+  master='' why="the Sentinels agree" guard=(--min-replicas-to-write 1)
   case $votes in
     *" $me"*" $me"*) master=$me ;;
     *" $peer"*" $peer"*) master=$peer ;;
   esac
   [ -z "$master" ] || return 0
+  guard=()
   ask_peer
   if [ "$peer_role" = master ] && [ "$peer_data" = some ] && [ ! -e $copying ]; then
     master=$peer why="it answers as master, with data"
@@ -80,6 +84,13 @@ copy_from_peer() {
     [ "$(field role "$(ask "$peer" INFO replication)")" != slave ] || ask "$peer" REPLICAOF NO ONE >/dev/null
     sleep 0.5
   done
+  # Without its master, the Sentinels may have promoted the peer meanwhile.
+  find_master
+  if [ "$master" = "$peer" ]; then
+    rm $copying
+    say "all data copied from $peer, which is master: $why"
+    return
+  fi
   ask 127.0.0.1 REPLICAOF NO ONE >/dev/null
   until [ "$(field master_host "$(ask "$peer" INFO replication)")" = "$me" ]; do
     ask "$peer" REPLICAOF "$me" 6379 >/dev/null
@@ -106,7 +117,7 @@ if [ "$master" != "$me" ]; then
   serve --replicaof "$peer" 6379
 elif has_data; then
   say "master: $why"
-  serve
+  serve "${guard[@]}"
 fi
 
 said=''
@@ -117,7 +128,7 @@ while :; do
       say "this volume has no complete data: copying those of $peer before this pod is master"
       touch $copying
       copy_from_peer &
-      serve --replicaof "$peer" 6379
+      serve --replicaof "$peer" 6379 "${guard[@]}"
       ;;
     "master none" | "slave none") break ;;
   esac
@@ -128,4 +139,4 @@ while :; do
 done
 say "master, empty: $why"
 rm -f $copying /data/start-empty
-serve
+serve "${guard[@]}"

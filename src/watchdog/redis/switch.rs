@@ -1,0 +1,98 @@
+//! A planned switchover: nothing is lost, because nothing is acknowledged between the old master and the new one.
+
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::decide::may_switch;
+use super::lines::Lines;
+use super::observe::Agreed;
+use super::point::{forget_request, settle};
+use super::seen::PODS;
+use crate::watchdog::Context;
+
+/// The annotation on `keyboss-config` that asks for one, whatever its value.
+pub const SWITCHOVER: &str = "keyboss.io/switchover-redis";
+/// The old master's writers wait at most that long. A Sentinel needs one or two seconds.
+const PAUSE: Duration = Duration::from_secs(8);
+/// The replica has what the paused master has by then, or there is no switchover.
+const CATCH_UP: Duration = Duration::from_secs(2);
+const TRIES: u32 = 5;
+
+/// Does it, or refuses, and takes the request away.
+pub async fn switch(context: &Context, lines: &Lines, agreement: &mut watch::Receiver<Option<Agreed>>) {
+    match hand_over(context, lines, agreement).await {
+        Ok(message) => context.teller.note("redis", "RedisSwitchover", &message),
+        Err(why) => {
+            let message = format!("Redis: no switchover: {why}");
+            context.teller.warn("redis", "RedisSwitchoverRefused", &message);
+        }
+    }
+    for _ in 0..TRIES {
+        match forget_request(context).await {
+            Ok(()) => return,
+            Err(fault) => tracing::warn!("Redis: {SWITCHOVER} cannot be taken away: {fault}"),
+        }
+        sleep(Duration::from_millis(500)).await;
+    }
+}
+
+async fn hand_over(
+    context: &Context,
+    lines: &Lines,
+    agreement: &mut watch::Receiver<Option<Agreed>>,
+) -> Result<String, String> {
+    let (old, new) = may_switch(&lines.look().await)?;
+    context.permit.check().map_err(|fault| fault.to_string())?;
+    let began = Instant::now();
+    lines.pause(old, PAUSE).await.map_err(|error| format!("{} cannot be paused: {error}", PODS[old]))?;
+    let handed = match caught_up(lines, old, new).await {
+        Ok(()) => promote(context, lines, agreement, new).await,
+        Err(why) => Err(why),
+    };
+    match handed {
+        Ok(agreed) => {
+            if let Err(fault) = settle(context, &agreed).await {
+                tracing::warn!("Redis: redis-master is not yet moved: {fault}");
+            }
+            let (old, new, took) = (PODS[old], PODS[new], began.elapsed().as_secs_f64());
+            Ok(format!("Redis: {new} is master instead of {old}, as asked for; no write was taken for {took:.1} s"))
+        }
+        Err(why) => {
+            // A replica that was promoted after all is safe from it: without a replica it acknowledges nothing.
+            if let Err(error) = lines.resume(old).await {
+                tracing::warn!("Redis: {} takes writes again in {} s: {error}", PODS[old], PAUSE.as_secs());
+            }
+            Err(why)
+        }
+    }
+}
+
+/// Waits until the replica has every write that the paused master has taken.
+async fn caught_up(lines: &Lines, old: usize, new: usize) -> Result<(), String> {
+    let Some(master) = lines.server(old).await else { return Err(format!("{} does not answer", PODS[old])) };
+    let end = Instant::now() + CATCH_UP;
+    while Instant::now() < end {
+        if lines.server(new).await.is_some_and(|replica| replica.linked && replica.offset >= master.offset) {
+            return Ok(());
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    Err(format!("{} does not catch up within {} s", PODS[new], CATCH_UP.as_secs()))
+}
+
+async fn promote(
+    context: &Context,
+    lines: &Lines,
+    agreement: &mut watch::Receiver<Option<Agreed>>,
+    new: usize,
+) -> Result<Agreed, String> {
+    context.permit.check().map_err(|fault| fault.to_string())?;
+    lines.failover().await.map_err(|error| format!("a Sentinel refuses: {error}"))?;
+    let switched = agreement.wait_for(|agreed| agreed.is_some_and(|agreed| agreed.master == new));
+    match timeout(PAUSE - CATCH_UP, switched).await {
+        Ok(Ok(agreed)) => agreed.ok_or_else(String::new),
+        _ => Err(format!("the Sentinels have not made {} master within {} s", PODS[new], (PAUSE - CATCH_UP).as_secs())),
+    }
+}

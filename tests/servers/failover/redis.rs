@@ -1,0 +1,289 @@
+//! Redis. One writer follows the Service `redis-master`; another stays with the old master, as a stale client does.
+
+use std::collections::BTreeSet;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::redis_writer::Writer;
+use super::writer::{Ack, longest_gap, lost};
+use crate::pods::World;
+use crate::redis::{BOTH, ONE, SENTINELS, ZERO, in_sync, info, redis, watching};
+
+/// The watchdog's defaults.
+const DEFAULTS: [&str; 0] = [];
+const SWITCHOVER: &str = "keyboss.io/switchover-redis";
+
+/// Two pods, redis-0 the master, three Sentinels and an API server.
+struct Shop {
+    world: World,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let mut world = World::new(&["redis", "redis-sentinel"], &[]);
+        world.serve_api();
+        world.start(&BOTH);
+        world.until_ready(&BOTH);
+        world.start(&SENTINELS);
+        watching(&mut world, ZERO);
+        world.until("in sync", |world| in_sync(world, ZERO, ONE));
+        Self { world }
+    }
+
+    fn watched() -> Self {
+        let mut shop = Self::new();
+        shop.world.start_watchdog("watchdog-0", &DEFAULTS);
+        shop.until_guarded(ZERO);
+        shop
+    }
+
+    /// The watchdog has seen that the master has its replica.
+    fn until_guarded(&mut self, master: &str) {
+        self.world.until("guarded", |world| is_guarded(world, master));
+    }
+
+    fn writer(&self, pod: Option<&str>, first: i64) -> Writer {
+        let writer =
+            Writer::start(self.world.sandbox("client"), self.world.api(), pod, self.world.addresses("redis"), first);
+        let end = Instant::now() + Duration::from_secs(30);
+        while writer.acks().len() < 50 {
+            assert!(Instant::now() < end, "no writes to {pod:?}");
+            sleep(Duration::from_millis(20));
+        }
+        writer
+    }
+
+    fn until_led(&mut self, pod: &str) {
+        self.world.until(&format!("everything names {pod}"), |world| {
+            let api = world.api();
+            api.led("redis-master") == pod && api.config("REDIS_MASTER") == Some(format!("{pod}.redis"))
+        });
+    }
+
+    fn until_written(&mut self, writer: &Writer, more: usize) {
+        let count = writer.acks().len() + more;
+        self.world.until(&format!("{more} more writes"), |_| writer.acks().len() >= count);
+    }
+
+    /// The acknowledged writes that a pod lacks.
+    fn lost(&self, pod: &str, acks: &[Ack]) -> Vec<i64> {
+        let members = redis(&self.world, pod, "smembers acks");
+        let present: BTreeSet<i64> = members.lines().filter_map(|id| id.trim().parse().ok()).collect();
+        lost(acks, &present)
+    }
+
+    fn request(&self) {
+        let patch = json!({"metadata": {"annotations": {SWITCHOVER: "now"}}});
+        self.world.api().patch("v1", "ConfigMap", "keyboss-config", &patch);
+    }
+
+    fn until_answered(&mut self) {
+        self.world.until("the request is answered", |world| annotation(world).is_null());
+    }
+}
+
+fn annotation(world: &World) -> Value {
+    world.api().get("v1", "ConfigMap", "keyboss-config")["metadata"]["annotations"][SWITCHOVER].clone()
+}
+
+fn is_guarded(world: &World, pod: &str) -> bool {
+    redis(world, pod, "config get min-replicas-to-write").lines().nth(1) == Some("1")
+}
+
+fn after(acks: &[Ack], moment: Instant) -> usize {
+    acks.iter().filter(|ack| ack.at > moment).count()
+}
+
+#[test]
+#[ignore = "needs Redis: tests/run servers"]
+fn a_killed_master_is_replaced_and_comes_back_as_a_replica() {
+    let mut shop = Shop::watched();
+    let writer = shop.writer(None, 0);
+    shop.world.kill(&[ZERO]);
+    shop.until_led(ONE);
+    shop.until_written(&writer, 100);
+    let stale = shop.world.sandbox("client");
+    let stale = Writer::start(stale, shop.world.api(), Some(ZERO), shop.world.addresses("redis"), 1_000_000);
+    shop.world.start(&[ZERO]);
+    shop.world.until("in sync", |world| in_sync(world, ONE, ZERO));
+    shop.until_guarded(ONE);
+    assert_eq!(stale.finish().len(), 0, "acknowledged by the old master");
+    let acks = writer.finish();
+    println!("Redis, master killed: {:.2} s without an acknowledgement", longest_gap(&acks).as_secs_f32());
+    for pod in BOTH {
+        assert_eq!(shop.lost(pod, &acks), [0; 0], "{pod}");
+    }
+    let log = shop.world.log("watchdog-0");
+    assert_eq!(log.matches("redis-1 is master instead of redis-0").count(), 1, "{log}");
+}
+
+#[test]
+#[ignore = "needs Redis: tests/run servers"]
+fn a_hung_master_acknowledges_nothing_when_it_wakes() {
+    let mut shop = Shop::watched();
+    let (writer, stale) = (shop.writer(None, 0), shop.writer(Some(ZERO), 1_000_000));
+    shop.world.signal_all(ZERO, "STOP");
+    shop.until_led(ONE);
+    shop.until_written(&writer, 100);
+    let woken = Instant::now();
+    shop.world.signal_all(ZERO, "CONT");
+    shop.world.until("in sync", |world| in_sync(world, ONE, ZERO));
+    shop.until_guarded(ONE);
+    let (acks, stale) = (writer.finish(), stale.finish());
+    println!("Redis, master hung: {:.2} s without an acknowledgement", longest_gap(&acks).as_secs_f32());
+    println!("its stale client: {} acknowledgements after it woke", after(&stale, woken));
+    assert_eq!(shop.lost(ONE, &acks), [0; 0]);
+    assert!(shop.lost(ONE, &stale).len() <= 1, "{:?}", shop.lost(ONE, &stale));
+}
+
+/// Its own clients still reach it, and nobody else does.
+#[test]
+#[ignore = "needs Redis: tests/run servers"]
+fn a_master_that_is_cut_off_stops_to_acknowledge() {
+    let mut shop = Shop::watched();
+    let (writer, stale) = (shop.writer(None, 0), shop.writer(Some(ZERO), 1_000_000));
+    let others = [ONE, "watchdog-0", SENTINELS[0], SENTINELS[1], SENTINELS[2]];
+    let cut = Instant::now();
+    others.iter().for_each(|other| shop.world.cut(ZERO, other, true));
+    shop.until_led(ONE);
+    shop.until_written(&writer, 100);
+    sleep(Duration::from_secs(3));
+    assert_eq!(after(&stale.acks(), cut + Duration::from_secs(4)), 0);
+    others.iter().for_each(|other| shop.world.cut(ZERO, other, false));
+    shop.world.until("in sync", |world| in_sync(world, ONE, ZERO));
+    let (acks, stale) = (writer.finish(), stale.finish());
+    println!("Redis, master cut off: {:.2} s without an acknowledgement", longest_gap(&acks).as_secs_f32());
+    let last = stale.iter().map(|ack| ack.at - cut).max().unwrap_or_default();
+    let lost = shop.lost(ONE, &stale).len();
+    println!("its stale client: the last acknowledgement after {:.2} s, {lost} lost", last.as_secs_f32());
+}
+
+#[test]
+#[ignore = "needs Redis: tests/run servers"]
+fn without_its_replica_a_master_goes_on() {
+    let mut shop = Shop::watched();
+    let writer = shop.writer(None, 0);
+    let killed = Instant::now();
+    shop.world.kill(&[ONE]);
+    shop.until_written(&writer, 300);
+    assert!(!is_guarded(&shop.world, ZERO));
+    let acks = writer.acks();
+    let gap = longest_gap(&acks);
+    println!("Redis, replica killed: {:.2} s without an acknowledgement", gap.as_secs_f32());
+    assert!(gap < Duration::from_secs(3), "{gap:?}");
+    assert!(after(&acks, killed) > 0);
+    shop.world.start(&[ONE]);
+    shop.until_guarded(ZERO);
+    // One that hangs.
+    shop.world.signal_all(ONE, "STOP");
+    shop.world.until("not guarded", |world| !is_guarded(world, ZERO));
+    shop.until_written(&writer, 100);
+    shop.world.signal_all(ONE, "CONT");
+    shop.until_guarded(ZERO);
+    let acks = writer.finish();
+    println!("Redis, replica hung: {:.2} s without an acknowledgement", longest_gap(&acks).as_secs_f32());
+    assert_eq!(shop.lost(ZERO, &acks), [0; 0]);
+    assert_eq!(shop.world.api().led("redis-master"), ZERO);
+}
+
+#[test]
+#[ignore = "needs Redis: tests/run servers"]
+fn a_service_that_leads_elsewhere_is_moved() {
+    let mut shop = Shop::new();
+    let elsewhere = json!({"spec": {"selector": {"statefulset.kubernetes.io/pod-name": ONE}}});
+    shop.world.api().patch("v1", "Service", "redis-master", &elsewhere);
+    shop.world.api().patch("v1", "ConfigMap", "keyboss-config", &json!({"data": {"REDIS_MASTER": "redis-1.redis"}}));
+    shop.world.start_watchdog("watchdog-0", &DEFAULTS);
+    shop.until_led(ZERO);
+    // And later.
+    shop.world.api().patch("v1", "Service", "redis-master", &elsewhere);
+    shop.until_led(ZERO);
+    assert!(shop.world.log("watchdog-0").contains("redis-master leads to it again"));
+}
+
+/// A failover that nobody followed: the next leader does, and a master beside the chosen one is demoted.
+#[test]
+#[ignore = "needs Redis: tests/run servers"]
+fn what_happened_without_a_watchdog_is_made_good() {
+    let mut shop = Shop::new();
+    shop.world.kill(&[ZERO]);
+    shop.world.until("promoted", |world| info(world, ONE, "role") == "master");
+    watching_alone(&mut shop.world);
+    shop.world.start(&[ZERO]);
+    shop.world.until("in sync", |world| in_sync(world, ONE, ZERO));
+    redis(&shop.world, ZERO, "replicaof no one");
+    shop.world.start_watchdog("watchdog-0", &DEFAULTS);
+    shop.until_led(ONE);
+    shop.world.until("in sync", |world| in_sync(world, ONE, ZERO));
+    shop.until_guarded(ONE);
+}
+
+fn watching_alone(world: &mut World) {
+    world.until("the Sentinels agree", |world| {
+        SENTINELS.iter().all(|sentinel| {
+            redis(world, sentinel, "-p 26379 sentinel get-master-addr-by-name keyboss").starts_with("redis-1.redis")
+        })
+    });
+}
+
+#[test]
+#[ignore = "needs Redis: tests/run servers"]
+fn a_planned_switchover_loses_nothing() {
+    let mut shop = Shop::watched();
+    let (writer, stale) = (shop.writer(None, 0), shop.writer(Some(ZERO), 1_000_000));
+    shop.request();
+    shop.until_answered();
+    shop.until_led(ONE);
+    shop.world.until("in sync", |world| in_sync(world, ONE, ZERO));
+    shop.until_guarded(ONE);
+    shop.until_written(&writer, 50);
+    let (acks, stale) = (writer.finish(), stale.finish());
+    println!("Redis, switchover: {:.2} s without an acknowledgement", longest_gap(&acks).as_secs_f32());
+    for acks in [&acks, &stale] {
+        assert_eq!(shop.lost(ONE, acks), [0; 0]);
+    }
+    // Without a replica it is refused.
+    shop.world.kill(&[ZERO]);
+    shop.request();
+    shop.until_answered();
+    assert!(shop.world.log("watchdog-0").contains("no switchover: "));
+    assert_eq!(shop.world.api().led("redis-master"), ONE);
+}
+
+#[test]
+#[ignore = "needs Redis: tests/run servers"]
+fn a_master_that_is_deleted_hands_over_first() {
+    let mut shop = Shop::watched();
+    let (writer, stale) = (shop.writer(None, 0), shop.writer(Some(ZERO), 1_000_000));
+    shop.world.delete(&[ZERO]);
+    shop.until_led(ONE);
+    shop.until_written(&writer, 50);
+    shop.world.start(&[ZERO]);
+    shop.world.until("in sync", |world| in_sync(world, ONE, ZERO));
+    let (acks, stale) = (writer.finish(), stale.finish());
+    println!("Redis, master deleted: {:.2} s without an acknowledgement", longest_gap(&acks).as_secs_f32());
+    for acks in [&acks, &stale] {
+        assert_eq!(shop.lost(ONE, acks), [0; 0]);
+    }
+}
+
+/// The API server is away: nobody is moved, and a master without its replica still goes on, while the watchdog leads.
+#[test]
+#[ignore = "needs Redis: tests/run servers"]
+fn while_the_api_server_is_away_healthy_servers_go_on() {
+    let mut shop = Shop::watched();
+    let writer = shop.writer(None, 0);
+    shop.world.isolate("api", true);
+    sleep(Duration::from_secs(15));
+    shop.world.isolate("api", false);
+    shop.until_written(&writer, 100);
+    let acks = writer.finish();
+    let gap = longest_gap(&acks);
+    assert!(gap < Duration::from_secs(1), "{gap:?}");
+    assert_eq!(shop.lost(ZERO, &acks), [0; 0]);
+    // The next leader knows what to do.
+    shop.world.kill(&[ZERO]);
+    shop.until_led(ONE);
+}
