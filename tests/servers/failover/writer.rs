@@ -16,7 +16,7 @@ use super::api::{Shared, enter};
 /// The pause between two commits.
 const PAUSE: Duration = Duration::from_millis(10);
 /// The longest that a client waits for a connection or a commit.
-const LIMIT: Duration = Duration::from_secs(1);
+const LIMIT: Duration = Duration::from_millis(500);
 
 /// One acknowledged commit.
 #[derive(Clone, Debug)]
