@@ -1,8 +1,9 @@
-//! An old installation that is taken over, backups, failures one by one, initial fields, resets, transactions, a tenant's
+//! An old installation that is taken over, backups, failovers, failures one by one, initial fields, resets, transactions, a tenant's
 //! rights, and every way in which PostgreSQL and Redis may die.
 
 mod adopt;
 mod backup;
+mod failover;
 mod failures;
 mod initial;
 mod kills;

@@ -75,7 +75,29 @@ impl Shop {
     pub fn shared() -> Self {
         let shop = Self::local("keyboss");
         shop.deploy(&[]).succeeded();
+        shop.until_guarded();
         shop
+    }
+
+    /// Waits until the watchdog has recorded that the standby has every acknowledged commit.
+    pub fn until_guarded(&self) {
+        eventually(120, "a synchronous standby is recorded", || {
+            (!self.recorded("POSTGRES_SYNCHRONOUS_STANDBY").is_empty()).then_some(())
+        });
+    }
+
+    /// A value of `keyboss-config`.
+    pub fn recorded(&self, key: &str) -> String {
+        let config = self.namespace.get(&["configmap", "keyboss-config"]);
+        config["data"][key].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// The pod that a record names, and the other one.
+    pub fn roles(&self, key: &str) -> (String, String) {
+        let leads = self.recorded(key).split('.').next().unwrap_or_default().to_owned();
+        let (set, ordinal) = leads.split_once('-').unwrap();
+        let other = format!("{set}-{}", if ordinal == "0" { 1 } else { 0 });
+        (leads, other)
     }
 
     /// `keyboss deploy`, with more arguments.

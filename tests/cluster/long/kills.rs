@@ -1,5 +1,5 @@
-//! Each pod and each container of PostgreSQL and Redis dies in turn, then both at once: the roles are those of
-//! the record, nothing is lost, everything returns by itself.
+//! Each pod and each container of PostgreSQL and Redis dies in turn, then both at once: whom the record names leads, the
+//! other follows, nothing is lost, everything returns by itself.
 
 use crate::kubectl::eventually;
 use crate::shop::Shop;
@@ -66,22 +66,22 @@ fn postgresql_loses_nothing_and_keeps_its_roles() {
     for (index, (ordinals, death)) in WAYS.into_iter().enumerate() {
         let product = format!("before death {index} of {}", std::process::id());
         shop.create_product(&product);
-        shop.product_arrives("postgres-1", &product);
+        shop.product_arrives(&shop.roles("POSTGRES_HOST").1, &product);
         products.push(product);
         let before = shop.pods();
         kill(&shop, "postgres", ordinals, death);
         returned(&shop, "postgres", &before, ordinals);
-        for (pod, role) in [("postgres-0", "f"), ("postgres-1", "t")] {
-            let what = format!("{pod} has its role after {death:?} {ordinals:?}");
-            eventually(60, &what, || {
-                shop.namespace.query(pod, "select pg_is_in_recovery()").filter(|answer| answer == role)
-            });
-            products.iter().for_each(|product| shop.product_arrives(pod, product));
-        }
-        eventually(60, "the standby streams", || {
-            let sql = "select count(*) from pg_stat_replication where state = 'streaming'";
-            shop.namespace.query("postgres-0", sql).filter(|count| count == "1")
+        let what = format!("a primary and a standby after {death:?} {ordinals:?}");
+        let (primary, standby) = eventually(60, &what, || {
+            let (primary, standby) = shop.roles("POSTGRES_HOST");
+            let is = |pod, role| shop.namespace.query(pod, "select pg_is_in_recovery()").as_deref() == Some(role);
+            (is(&primary, "f") && is(&standby, "t")).then_some((primary, standby))
         });
+        for product in &products {
+            shop.product_arrives(&primary, product);
+            shop.product_arrives(&standby, product);
+        }
+        shop.until_guarded();
     }
 }
 
@@ -90,19 +90,26 @@ fn postgresql_loses_nothing_and_keeps_its_roles() {
 fn redis_loses_nothing_and_keeps_its_roles() {
     let shop = Shop::shared();
     for (index, (ordinals, death)) in WAYS.into_iter().enumerate() {
+        let (master, replica) = shop.roles("REDIS_MASTER");
         eventually(60, "a key is taken", || {
-            shop.namespace.redis("redis-0", &format!("set test:{index} {index}")).filter(|answer| answer == "OK")
+            shop.namespace.redis(&master, &format!("set test:{index} {index}")).filter(|answer| answer == "OK")
         });
         eventually(60, "the key is on the replica", || {
-            shop.namespace.redis("redis-1", &format!("get test:{index}")).filter(|value| *value == index.to_string())
+            shop.namespace.redis(&replica, &format!("get test:{index}")).filter(|value| *value == index.to_string())
         });
         let before = shop.pods();
         kill(&shop, "redis", ordinals, death);
         returned(&shop, "redis", &before, ordinals);
-        for (pod, role) in [("redis-0", "role:master"), ("redis-1", "role:slave")] {
-            let what = format!("{pod} has its role after {death:?} {ordinals:?}");
-            eventually(60, &what, || shop.namespace.redis(pod, "info replication").filter(|text| text.contains(role)));
-            for key in 0..=index {
+        let what = format!("a master and its replica after {death:?} {ordinals:?}");
+        let (master, replica) = eventually(60, &what, || {
+            let (master, replica) = shop.roles("REDIS_MASTER");
+            let is = |pod, words| {
+                shop.namespace.redis(pod, "info replication").is_some_and(|text: String| text.contains(words))
+            };
+            (is(&master, "role:master") && is(&replica, "master_link_status:up")).then_some((master, replica))
+        });
+        for key in 0..=index {
+            for pod in [&master, &replica] {
                 eventually(60, &format!("test:{key} is in {pod}"), || {
                     shop.namespace.redis(pod, &format!("get test:{key}")).filter(|value| *value == key.to_string())
                 });

@@ -249,3 +249,68 @@ fn a_watchdog_that_wakes_has_been_deposed() {
     shop.verify(ONE);
     assert_eq!(shop.recorded("POSTGRES_EPOCH"), "1");
 }
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run servers"]
+fn a_server_that_crashes_alone_is_a_standby_or_primary_again() {
+    let mut shop = Shop::new();
+    shop.write();
+    let kill = "kill -KILL $(head -1 /var/lib/postgresql/data/pgdata/postmaster.pid)";
+    shop.world.exec(ZERO, &["bash", "-c", kill]);
+    shop.until_written(100);
+    let primary = shop.recorded("POSTGRES_HOST").replace(".postgres", "");
+    let standby = if primary == ZERO { ONE } else { ZERO };
+    shop.until_whole(&primary, standby);
+    let gap = shop.verify(&primary);
+    println!("server crashed, its container restarted, {primary} leads: {:.2} s", gap.as_secs_f32());
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run servers"]
+fn after_a_failover_and_an_outage_of_both_the_recorded_primary_leads() {
+    // HA.md, rule 9: not ordinal 0.
+    let mut shop = Shop::new();
+    shop.write();
+    shop.world.kill(&[ZERO]);
+    shop.until_recorded_primary(ONE);
+    shop.until_written(50);
+    shop.world.kill(&[ONE]);
+    shop.world.start(&[ZERO]);
+    shop.world.until_logged(ZERO, "this pod was primary and acknowledges nothing more");
+    assert!(!is_primary(&shop.world, ZERO));
+    shop.world.start(&[ONE]);
+    shop.until_whole(ONE, ZERO);
+    shop.verify(ONE);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run servers"]
+fn a_primary_lost_while_the_api_server_is_away_is_replaced_when_it_is_back() {
+    let mut shop = Shop::new();
+    shop.write();
+    shop.world.isolate("api", true);
+    std::thread::sleep(Duration::from_secs(6));
+    shop.world.kill(&[ZERO]);
+    std::thread::sleep(Duration::from_secs(4));
+    assert!(!is_primary(&shop.world, ONE), "promoted on guesswork");
+    shop.world.isolate("api", false);
+    shop.failed_over("primary lost while the API server was away for 10 s");
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run servers"]
+fn a_failover_whose_watchdog_dies_at_any_moment_is_finished_once() {
+    // HA.md, rule 12.
+    for milliseconds in [620, 680, 740, 850] {
+        let mut shop = Shop::with(&["watchdog-0"]);
+        shop.world.start_watchdog("watchdog-1", &QUICK);
+        shop.write();
+        shop.world.kill(&[ZERO]);
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        shop.world.signal_watchdog("watchdog-0", "KILL");
+        shop.failed_over(&format!("primary killed, and the watchdog {milliseconds} ms later"));
+        assert_eq!(shop.recorded("POSTGRES_EPOCH"), "1");
+        shop.world.start(&[ZERO]);
+        shop.until_whole(ONE, ZERO);
+    }
+}
