@@ -20,11 +20,15 @@ pub fn times(lease: Duration) -> LockTimes {
     LockTimes { duration: lease, renew: lease / 5 }
 }
 
-/// Waits until this watchdog leads.
-pub async fn elect(cluster: &Cluster, settings: &Settings, clock: Clock) -> Lock {
-    let times = times(settings.lease);
+/// Who holds the lock, one name for the life of a process: a pod's next container is somebody else.
+pub fn holder(identity: &str) -> String {
     let run: String = std::iter::repeat_with(fastrand::alphanumeric).take(6).collect();
-    let holder = format!("{} ({run})", settings.identity);
+    format!("{identity} ({run})")
+}
+
+/// Waits until this watchdog leads.
+pub async fn elect(cluster: &Cluster, settings: &Settings, holder: &str, clock: Clock) -> Lock {
+    let times = times(settings.lease);
     let mut watched: Option<(LockState, Instant)> = None;
     let mut kind = None;
     let mut told = false;
@@ -32,8 +36,8 @@ pub async fn elect(cluster: &Cluster, settings: &Settings, clock: Clock) -> Lock
         match in_time(look(cluster, &mut kind)).await {
             Ok((kind, seen)) => {
                 told = false;
-                if may_take(&mut watched, seen.as_ref(), times.duration) {
-                    match in_time(cluster.take_lock(LEADER_LOCK, kind, seen.as_ref(), &holder, times, clock)).await {
+                if may_take(&mut watched, seen.as_ref(), holder, times.duration) {
+                    match in_time(cluster.take_lock(LEADER_LOCK, kind, seen.as_ref(), holder, times, clock)).await {
                         Ok(lock) => return lock,
                         Err(fault) if fault.is_conflict() => {}
                         Err(fault) => tracing::warn!("the lead cannot be taken: {fault}"),
@@ -62,9 +66,15 @@ async fn in_time<T>(request: impl Future<Output = Result<T, Fault>>) -> Result<T
     timeout(ANSWER, request).await.unwrap_or(Err(Fault::TimedOut))
 }
 
-/// Whether nobody holds it, or its holder has not renewed it for as long as it is good for.
-fn may_take(watched: &mut Option<(LockState, Instant)>, seen: Option<&LockState>, duration: Duration) -> bool {
-    let Some(seen) = seen.filter(|seen| seen.is_held()) else { return true };
+/// Whether nobody else holds it, or its holder has not renewed it for as long as it is good for.
+fn may_take(
+    watched: &mut Option<(LockState, Instant)>,
+    seen: Option<&LockState>,
+    holder: &str,
+    duration: Duration,
+) -> bool {
+    // One of ours is from a time when the API server was away, and nothing of that time goes on.
+    let Some(seen) = seen.filter(|seen| seen.is_held() && seen.holder != holder) else { return true };
     match watched {
         Some((known, since)) if known.is_same(seen) => since.elapsed() > duration.max(seen.duration),
         _ => {

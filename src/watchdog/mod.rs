@@ -73,13 +73,14 @@ pub async fn run(client: Client, namespace: &str, settings: Settings, stop: impl
     let teller = Teller::new(&client, namespace, &settings.identity);
     let cluster = Cluster::new(client.clone(), namespace, Served::default());
     let clock = Clock::start();
+    let holder = leader::holder(&settings.identity);
     let listener = serve::listen(settings.listen).await?;
     tracing::info!("{} serves /healthz and /metrics on {}", settings.identity, settings.listen);
     let mut stop = std::pin::pin!(stop);
     let mut serving = std::pin::pin!(serve::serve(listener, metrics.clone()));
     loop {
         let lock = tokio::select! {
-            lock = leader::elect(&cluster, &settings, clock) => lock,
+            lock = leader::elect(&cluster, &settings, &holder, clock) => lock,
             answer = &mut serving => return answer,
             () = &mut stop => return Ok(()),
         };

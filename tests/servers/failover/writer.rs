@@ -52,7 +52,7 @@ impl Writer {
                 let target = pod.clone().unwrap_or_else(|| api.led("postgres-primary"));
                 let Some((_, address)) = addresses.iter().find(|(name, _)| *name == target) else { continue };
                 runtime.block_on(async {
-                    let Some(client) = connect(address).await else { return sleep(PAUSE).await };
+                    let Some(client) = connect(address).await else { return };
                     while !stopped.load(Ordering::Relaxed) {
                         id += 1;
                         let row: [&(dyn ToSql + Sync); 1] = [&id];
@@ -67,6 +67,8 @@ impl Writer {
                         sleep(PAUSE).await;
                     }
                 });
+                // A server that refuses is not to be kept busy with that.
+                thread::sleep(5 * PAUSE);
             }
         });
         Self { acks, stop, thread: Some(thread) }
