@@ -19,7 +19,7 @@ const RECORD: [&str; 4] = ["POSTGRES_HOST", "POSTGRES_SYNCHRONOUS_STANDBY", "POS
 async fn what_the_watchdog_needs_is_added_and_what_it_records_is_left_alone() {
     let face = face();
     let _controllers = Controllers::start(&face);
-    let client = face.client("keyboss");
+    let client = face.within().client("keyboss");
     let (configs, secrets): (Api<ConfigMap>, Api<Secret>) =
         (Api::namespaced(client.clone(), "keyboss"), Api::namespaced(client.clone(), "keyboss"));
     let deployments: Api<Deployment> = Api::namespaced(client, "keyboss");
@@ -35,7 +35,7 @@ async fn what_the_watchdog_needs_is_added_and_what_it_records_is_left_alone() {
     let secret = async || secrets.get("keyboss-secrets").await.unwrap().data.unwrap();
     let templates = async || {
         let all = deployments.list(&kube::api::ListParams::default()).await.unwrap();
-        all.items.into_iter().map(|one| one.spec.unwrap().template).collect::<Vec<_>>()
+        all.items.into_iter().map(|one| one.spec.template).collect::<Vec<_>>()
     };
     let some = |values: [&str; 4]| values.map(|value| Some(value.to_owned()));
 

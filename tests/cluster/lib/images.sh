@@ -1,6 +1,20 @@
 # shellcheck shell=bash
 # The stand-ins for the production images: layers are built once, names and tags given at every `up`.
 
+# The program of this checkout, as the tests run it, in the smallest form: it goes into an image.
+build_program() {
+  local target=${CARGO_TARGET_DIR:-${CACHE%/cluster}/target}
+  (
+    cd "$PROJECT" || exit
+    export PATH=$CALLER_PATH:$HOME/.cargo/bin CARGO_TARGET_DIR=$target
+    command -v cargo >/dev/null || fail "a Rust toolchain is missing: there is no cargo on the PATH, nor in ~/.cargo/bin"
+    cargo build --locked --quiet --bin keyboss || fail "keyboss does not build"
+  )
+  mkdir -p "$CACHE/checkout"
+  strip -o "$CACHE/checkout/keyboss" "$target/debug/keyboss"
+  lap "keyboss, built from this checkout"
+}
+
 build_images() {
   # in a mount namespace of its own: however it ends, it leaves no mount behind
   unshare --mount "$PYTHON" "$CLUSTER/lib/build_images.py" "$CLUSTER/images" "$CACHE/images" "$STATE/images" >"$STATE/logs/images.log" 2>&1 ||
