@@ -1,14 +1,15 @@
 # shellcheck shell=bash
 # The stand-ins for the production images: layers are built once, names and tags given at every `up`.
 
-# The program of this checkout, as the tests run it, in the smallest form: it goes into an image.
+# The program of this checkout, without what only a debugger reads: it goes into an image. Cargo builds it as for the
+# tests, which is not quite what `cargo build` makes, so that they do not build everything once more.
 build_program() {
   local target=${CARGO_TARGET_DIR:-${CACHE%/cluster}/target}
   (
     cd "$PROJECT" || exit
     export PATH=$CALLER_PATH:$HOME/.cargo/bin CARGO_TARGET_DIR=$target
     command -v cargo >/dev/null || fail "a Rust toolchain is missing: there is no cargo on the PATH, nor in ~/.cargo/bin"
-    cargo build --locked --quiet --bin keyboss || fail "keyboss does not build"
+    cargo test --locked --quiet --no-run --test cluster || fail "keyboss does not build"
   )
   mkdir -p "$CACHE/checkout"
   strip -o "$CACHE/checkout/keyboss" "$target/debug/keyboss"
