@@ -33,6 +33,8 @@ pub struct Values {
     pub postgres: Postgres,
     /// Redis.
     pub redis: Redis,
+    /// The watchdog of PostgreSQL and Redis.
+    pub watchdog: Watchdog,
     /// The shop's API and workers.
     pub saleor: Saleor,
     /// Who fails PostgreSQL and Redis over.
@@ -141,6 +143,20 @@ pub struct Redis {
     pub max_memory: String,
     /// Sentinel's `down-after-milliseconds`.
     pub down_after_milliseconds: u32,
+}
+
+/// The watchdog of PostgreSQL and Redis.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Watchdog {
+    /// How many there are; one of them leads.
+    pub replicas: u32,
+    /// How often each server is asked, and how long it may take to answer (milliseconds).
+    pub probe_interval_ms: u64,
+    /// So many probes in a row have to fail.
+    pub failures: u32,
+    /// Another one may lead so many seconds after the leader's last renewal.
+    pub lease_seconds: u64,
 }
 
 /// The shop's API and workers.

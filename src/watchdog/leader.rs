@@ -57,7 +57,7 @@ pub async fn elect(cluster: &Cluster, settings: &Settings, holder: &str, clock: 
 async fn look(cluster: &Cluster, kind: &mut Option<LockKind>) -> Result<(LockKind, Option<LockState>), Fault> {
     let found = match *kind {
         Some(kind) => kind,
-        None => *kind.insert(cluster.lock_kind().await?),
+        None => *kind.insert(cluster.lock_kind(LEADER_LOCK).await?),
     };
     Ok((found, cluster.lock_state(LEADER_LOCK, found).await?))
 }

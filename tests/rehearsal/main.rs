@@ -10,3 +10,4 @@ mod served;
 mod sim;
 mod stage;
 mod transaction;
+mod upgrade;
