@@ -37,8 +37,6 @@ pub struct Values {
     pub watchdog: Watchdog,
     /// The shop's API and workers.
     pub saleor: Saleor,
-    /// Who fails PostgreSQL and Redis over.
-    pub watchdog: Watchdog,
     /// Uploaded media.
     pub media: Media,
     /// Replicas of what has no autoscaler.
@@ -267,20 +265,6 @@ pub struct WebInterface {
     pub storage: String,
     /// Its Ingress host; empty for none.
     pub host: String,
-}
-
-/// Who fails PostgreSQL and Redis over.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Watchdog {
-    /// Pods, of which one leads.
-    pub replicas: u32,
-    /// How often a server is asked, in milliseconds.
-    pub probe_interval_milliseconds: u64,
-    /// How often in a row it has to be silent.
-    pub failures: u32,
-    /// How long a leader is one after its last renewal, in seconds.
-    pub lease_seconds: u64,
 }
 
 /// Credentials of in-cluster clients.

@@ -118,13 +118,6 @@ fn secret_values_are_kept(before: &BTreeMap<String, Arc<Value>>, after: &BTreeMa
 }
 
 /// The uids of the pods of a Deployment.
-/// The values that the old Secret has; the one that it lacks is added.
-fn values(objects: &BTreeMap<String, Arc<Value>>) -> Value {
-    let mut values = objects["Secret keyboss-secrets"]["data"].clone();
-    values.as_object_mut().unwrap().remove("WATCHDOG_PASSWORD");
-    values
-}
-
 fn pods(face: &Face, name: &str) -> Vec<String> {
     let server = face.server();
     let pods = server.store().list(Kind::named("v1", "Pod").unwrap(), "keyboss");
