@@ -26,9 +26,16 @@ impl Shop {
         world.serve_api();
         world.start(&BOTH);
         world.until_ready(&BOTH);
+        world.until("in sync", |world| in_sync(world, ZERO, ONE));
+        // A Sentinel asks a master for its replicas every 10 s, and can promote none that it has not heard of.
         world.start(&SENTINELS);
         watching(&mut world, ZERO);
-        world.until("in sync", |world| in_sync(world, ZERO, ONE));
+        world.until("the Sentinels know the replica", |world| {
+            SENTINELS.iter().all(|sentinel| {
+                let replicas = redis(world, sentinel, "-p 26379 sentinel replicas keyboss");
+                replicas.lines().skip_while(|line| *line != "master-link-status").nth(1) == Some("ok")
+            })
+        });
         Self { world }
     }
 
