@@ -2,5 +2,8 @@
 //! once (HA.md).
 
 pub mod api;
+mod harness;
+#[path = "../rehearsal/http.rs"]
+mod http;
 mod postgres;
 mod writer;
