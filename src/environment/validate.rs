@@ -1,6 +1,6 @@
 //! What a type cannot say about a value.
 
-use super::{Autoscaler, Credentials, Quantity, Values};
+use super::{Autoscaler, Credentials, Quantity, Values, Watchdog};
 
 /// A value that cannot be right.
 #[derive(Debug)]
@@ -57,7 +57,25 @@ pub fn validate(values: &Values) -> Checked {
         return Err(fault("backup.keep", "must be at least 1, or no backup would survive"));
     }
     credentials("clients.kubeStateMetrics", &values.clients.kube_state_metrics)?;
-    credentials("clients.prometheus", &values.clients.prometheus)
+    credentials("clients.prometheus", &values.clients.prometheus)?;
+    credentials("clients.watchdog", &values.clients.watchdog)?;
+    watchdog(&values.watchdog)
+}
+
+/// As `keyboss watchdog` takes them.
+fn watchdog(watchdog: &Watchdog) -> Checked {
+    let ranges = [
+        ("replicas", u64::from(watchdog.replicas), 1..=5),
+        ("probeIntervalMilliseconds", watchdog.probe_interval_milliseconds, 100..=60_000),
+        ("failures", u64::from(watchdog.failures), 1..=60),
+        ("leaseSeconds", watchdog.lease_seconds, 5..=600),
+    ];
+    match ranges.iter().find(|(_, value, range)| !range.contains(value)) {
+        Some((name, _, range)) => {
+            Err(fault(&format!("watchdog.{name}"), format!("must be from {} to {}", range.start(), range.end())))
+        }
+        None => Ok(()),
+    }
 }
 
 fn dns_label(path: &str, text: &str) -> Checked {

@@ -35,6 +35,8 @@ pub struct Values {
     pub redis: Redis,
     /// The shop's API and workers.
     pub saleor: Saleor,
+    /// Who fails PostgreSQL and Redis over.
+    pub watchdog: Watchdog,
     /// Uploaded media.
     pub media: Media,
     /// Replicas of what has no autoscaler.
@@ -251,6 +253,20 @@ pub struct WebInterface {
     pub host: String,
 }
 
+/// Who fails PostgreSQL and Redis over.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Watchdog {
+    /// Pods, of which one leads.
+    pub replicas: u32,
+    /// How often a server is asked, in milliseconds.
+    pub probe_interval_milliseconds: u64,
+    /// How often in a row it has to be silent.
+    pub failures: u32,
+    /// How long a leader is one after its last renewal, in seconds.
+    pub lease_seconds: u64,
+}
+
 /// Credentials of in-cluster clients.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -259,6 +275,8 @@ pub struct Clients {
     pub kube_state_metrics: Credentials,
     /// Prometheus' discovery.
     pub prometheus: Credentials,
+    /// The watchdog.
+    pub watchdog: Credentials,
 }
 
 /// How an in-cluster client signs in; both empty for an account of its own.

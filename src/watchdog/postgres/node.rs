@@ -75,7 +75,8 @@ impl View {
 pub async fn probe(context: &Context, name: &str, peer: &str, views: &watch::Sender<View>, wanted: &Notify) {
     let settings = &context.settings;
     let host = format!("{name}.postgres");
-    let limit = settings.probe_interval;
+    // Shorter than the interval: so many probes that hang take no longer than as many intervals.
+    let limit = settings.probe_interval * 3 / 4;
     let mut session: Option<Session> = None;
     loop {
         let began = Instant::now();
@@ -101,7 +102,7 @@ pub async fn probe(context: &Context, name: &str, peer: &str, views: &watch::Sen
         let pause = match &answer {
             Ok(_) => settings.probe_interval,
             // A hung server has taken its time already; one that refuses is asked soon again.
-            Err(Answer::Hung) => settings.probe_interval.saturating_sub(began.elapsed()),
+            Err(Answer::Hung) => limit.saturating_sub(began.elapsed()),
             Err(_) => settings.probe_interval / 5,
         };
         views.send_modify(|view| match answer {

@@ -33,7 +33,8 @@ impl Shop {
         world.until("the Sentinels know the replica", |world| {
             SENTINELS.iter().all(|sentinel| {
                 let replicas = redis(world, sentinel, "-p 26379 sentinel replicas keyboss");
-                replicas.lines().skip_while(|line| *line != "master-link-status").nth(1) == Some("ok")
+                let field = |name| replicas.lines().skip_while(|line| *line != name).nth(1);
+                field("master-link-status") == Some("ok") && field("slave-priority") == Some("100")
             })
         });
         Self { world }
@@ -192,6 +193,29 @@ fn without_its_replica_a_master_goes_on() {
     let acks = writer.finish();
     println!("Redis, replica hung: {:.2} s without an acknowledgement", longest_gap(&acks).as_secs_f32());
     assert_eq!(shop.lost(ZERO, &acks), [0; 0]);
+    assert_eq!(shop.world.api().led("redis-master"), ZERO);
+}
+
+/// HA.md, rule 2: what was acknowledged while a replica was away is not lost by promoting it.
+#[test]
+#[ignore = "needs Redis: tests/run servers"]
+fn a_replica_that_missed_something_is_not_promoted() {
+    let mut shop = Shop::watched();
+    let writer = shop.writer(None, 0);
+    shop.world.kill(&[ONE]);
+    shop.until_written(&writer, 200);
+    shop.world.kill(&[ZERO]);
+    shop.world.start(&[ONE]);
+    shop.world.until("it answers", |world| info(world, ONE, "role") == "slave");
+    let end = Instant::now() + Duration::from_secs(12);
+    while Instant::now() < end {
+        assert_eq!(info(&shop.world, ONE, "role"), "slave");
+        sleep(Duration::from_millis(200));
+    }
+    shop.world.start(&[ZERO]);
+    shop.world.until("in sync", |world| in_sync(world, ZERO, ONE));
+    shop.until_written(&writer, 50);
+    assert_eq!(shop.lost(ZERO, &writer.finish()), [0; 0]);
     assert_eq!(shop.world.api().led("redis-master"), ZERO);
 }
 
