@@ -4,6 +4,7 @@ mod adopt;
 mod applied;
 mod deploys;
 mod history;
+mod http;
 mod lock;
 mod reset;
 mod served;

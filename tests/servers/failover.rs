@@ -2,6 +2,9 @@
 //! once (HA.md).
 
 pub mod api;
+mod harness;
+#[path = "../rehearsal/http.rs"]
+mod http;
 mod postgres;
 mod redis;
 mod redis_writer;

@@ -12,6 +12,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls};
 
 use super::api::{Shared, enter};
+use crate::pods::POSTGRES_PASSWORD;
 
 /// The pause between two commits.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -50,7 +51,10 @@ impl Writer {
             let mut id = first;
             while !stopped.load(Ordering::Relaxed) {
                 let target = pod.clone().unwrap_or_else(|| api.led("postgres-primary"));
-                let Some((_, address)) = addresses.iter().find(|(name, _)| *name == target) else { continue };
+                let Some((_, address)) = addresses.iter().find(|(name, _)| *name == target) else {
+                    thread::sleep(PAUSE);
+                    continue;
+                };
                 runtime.block_on(async {
                     let Some(client) = connect(address).await else { return };
                     while !stopped.load(Ordering::Relaxed) {
@@ -59,7 +63,7 @@ impl Writer {
                         match timeout(LIMIT, client.execute("INSERT INTO ack VALUES ($1)", &row)).await {
                             Ok(Ok(1)) => told.lock().unwrap().push(Ack { id, at: Instant::now(), pod: target.clone() }),
                             // Whether it was committed is not known: no acknowledgement.
-                            _ => return,
+                            _ => return sleep(PAUSE).await,
                         }
                         if pod.is_none() && api.led("postgres-primary") != target {
                             return;
@@ -97,7 +101,7 @@ impl Drop for Writer {
 
 async fn connect(address: &str) -> Option<Client> {
     let mut config = tokio_postgres::Config::new();
-    config.host(address).user("saleor").password("shop-secret").dbname("saleor").connect_timeout(LIMIT);
+    config.host(address).user("saleor").password(POSTGRES_PASSWORD).dbname("saleor").connect_timeout(LIMIT);
     let (client, connection) = timeout(LIMIT, config.connect(NoTls)).await.ok()?.ok()?;
     tokio::spawn(connection);
     // A commit that a standby delays is not given up by the server: the client's own limit ends the wait.
@@ -113,6 +117,15 @@ pub fn longest_gap(acks: &[Ack]) -> Duration {
 /// Acknowledged rows that `present` lacks.
 pub fn lost(acks: &[Ack], present: &BTreeSet<i64>) -> Vec<i64> {
     acks.iter().map(|ack| ack.id).filter(|id| !present.contains(id)).collect()
+}
+
+/// The servers that acknowledged, one after the other: two names that alternate were primary at the same time, or again.
+pub fn reigns(acks: &[Ack]) -> Vec<String> {
+    let mut sorted = acks.to_vec();
+    sorted.sort_by_key(|ack| ack.at);
+    let mut pods: Vec<String> = sorted.into_iter().map(|ack| ack.pod).collect();
+    pods.dedup();
+    pods
 }
 
 /// Acknowledgements of one server after the first one of another that followed it: both were primary then.
