@@ -77,8 +77,8 @@ impl World {
     }
 }
 
-/// Where packets from one pod to another go. It is never asked for by ARP: a question that nobody answers would be an
-/// error of the sender's own kernel, at once, where a silent network means waiting.
+/// Where packets from one pod to another go. ARP never asks: a question that nobody answers is an error of the sender's own
+/// kernel after 3 s (EHOSTUNREACH), where a silent network means waiting.
 fn leads(from: &Sandbox, to: &Sandbox, hardware: &str) {
     let entry = ["ip", "neigh", "replace", &to.address, "lladdr", hardware, "dev", "eth0", "nud", "permanent"];
     run(inside(&from.holder, &entry));
