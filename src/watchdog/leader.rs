@@ -31,26 +31,30 @@ pub async fn elect(cluster: &Cluster, settings: &Settings, holder: &str, clock: 
     let times = times(settings.lease);
     let mut watched: Option<(LockState, Instant)> = None;
     let mut kind = None;
-    let mut told = false;
+    let mut said = String::new();
     loop {
         match in_time(look(cluster, &mut kind)).await {
             Ok((kind, seen)) => {
-                told = false;
                 if may_take(&mut watched, seen.as_ref(), holder, times.duration) {
                     match in_time(cluster.take_lock(LEADER_LOCK, kind, seen.as_ref(), holder, times, clock)).await {
                         Ok(lock) => return lock,
                         Err(fault) if fault.is_conflict() => {}
-                        Err(fault) => tracing::warn!("the lead cannot be taken: {fault}"),
+                        Err(fault) => {
+                            tell_once(&mut said, format!("the lead cannot be taken, so nobody is promoted: {fault}"))
+                        }
                     }
                 }
             }
-            Err(fault) if !told => {
-                tracing::warn!("who leads cannot be read, so nobody is promoted: {fault}");
-                told = true;
-            }
-            Err(_) => {}
+            Err(fault) => tell_once(&mut said, format!("who leads cannot be read, so nobody is promoted: {fault}")),
         }
         sleep(times.renew).await;
+    }
+}
+
+fn tell_once(said: &mut String, words: String) {
+    if *said != words {
+        tracing::warn!("{words}");
+        *said = words;
     }
 }
 

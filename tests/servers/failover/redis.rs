@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::redis_writer::Writer;
+use super::redis_writer;
+use super::writer::Writer;
 use super::writer::{Ack, longest_gap, lost};
 use crate::pods::World;
 use crate::redis::{BOTH, ONE, SENTINELS, ZERO, in_sync, info, redis, watching};
@@ -53,8 +54,13 @@ impl Shop {
     }
 
     fn writer(&self, pod: Option<&str>, first: i64) -> Writer {
-        let writer =
-            Writer::start(self.world.sandbox("client"), self.world.api(), pod, self.world.addresses("redis"), first);
+        let writer = redis_writer::start(
+            self.world.sandbox("client"),
+            self.world.api(),
+            pod,
+            self.world.addresses("redis"),
+            first,
+        );
         let end = Instant::now() + Duration::from_secs(30);
         while writer.acks().len() < 50 {
             assert!(Instant::now() < end, "no writes to {pod:?}");
@@ -113,7 +119,7 @@ fn a_killed_master_is_replaced_and_comes_back_as_a_replica() {
     shop.until_led(ONE);
     shop.until_written(&writer, 100);
     let stale = shop.world.sandbox("client");
-    let stale = Writer::start(stale, shop.world.api(), Some(ZERO), shop.world.addresses("redis"), 1_000_000);
+    let stale = redis_writer::start(stale, shop.world.api(), Some(ZERO), shop.world.addresses("redis"), 1_000_000);
     shop.world.start(&[ZERO]);
     shop.world.until("in sync", |world| in_sync(world, ONE, ZERO));
     shop.until_guarded(ONE);

@@ -41,11 +41,8 @@ impl Writer {
     /// Writes rows from `first` on, from the network of the process `sandbox`, to `pod`, or to where the Service
     /// `postgres-primary` leads at each new connection.
     pub fn start(sandbox: u32, api: &Shared, pod: Option<&str>, addresses: Vec<(String, String)>, first: i64) -> Self {
-        let acks: Arc<Mutex<Vec<Ack>>> = Arc::default();
-        let stop = Arc::new(AtomicBool::new(false));
         let (api, pod) = (Arc::clone(api), pod.map(str::to_owned));
-        let (told, stopped) = (Arc::clone(&acks), Arc::clone(&stop));
-        let thread = thread::spawn(move || {
+        Self::spawn(move |told, stopped| {
             enter(sandbox);
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             let mut id = first;
@@ -74,8 +71,14 @@ impl Writer {
                 // A server that refuses is not to be kept busy with that.
                 thread::sleep(5 * PAUSE);
             }
-        });
-        Self { acks, stop, thread: Some(thread) }
+        })
+    }
+
+    /// Runs a client in a thread, which tells what was acknowledged, until it is to stop.
+    pub fn spawn(client: impl FnOnce(&Mutex<Vec<Ack>>, &AtomicBool) + Send + 'static) -> Self {
+        let (acks, stop): (Arc<Mutex<Vec<Ack>>>, _) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        let (told, stopped) = (Arc::clone(&acks), Arc::clone(&stop));
+        Self { acks, stop, thread: Some(thread::spawn(move || client(&told, &stopped))) }
     }
 
     /// The acknowledged commits so far.
