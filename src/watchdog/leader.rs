@@ -87,3 +87,48 @@ fn may_take(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use tokio::time::advance;
+
+    use super::*;
+
+    const DURATION: Duration = Duration::from_secs(5);
+
+    /// A ConfigMap that somebody holds, renewed at this time by his clock.
+    fn held(version: &str, renewed: &str) -> LockState {
+        LockState::of_config_map(&json!({"metadata": {"resourceVersion": version}, "data": {
+            "holderIdentity": "another", "renewTime": renewed, "leaseDurationSeconds": "5", "leaseTransitions": "1"}}))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_holder_is_timed_by_our_own_clock() {
+        // HA.md, rule 5: a holder whose clock is hours off, either way.
+        for renewed in ["1970-01-01T00:00:00Z", "2999-01-01T00:00:00Z"] {
+            let mut watched = None;
+            let mut may = |version| may_take(&mut watched, Some(&held(version, renewed)), "me", DURATION);
+            assert!(!may("1"), "not at first sight");
+            advance(DURATION).await;
+            assert!(!may("1"), "not before its time is over");
+            assert!(!may("2"), "it was renewed");
+            advance(DURATION).await;
+            assert!(!may("2"));
+            advance(Duration::from_millis(1)).await;
+            assert!(may("2"), "nobody has renewed it");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_nobody_else_holds_is_taken_at_once() {
+        assert!(may_take(&mut None, None, "me", DURATION));
+        assert!(may_take(&mut None, Some(&held("1", "2026-01-01T00:00:00Z")), "another", DURATION));
+    }
+
+    #[test]
+    fn a_leader_gives_up_before_another_may_take_over() {
+        let times = times(DURATION);
+        assert!(times.renew * 2 < times.duration / 2, "two renewals may fail");
+    }
+}
