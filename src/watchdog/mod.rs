@@ -1,14 +1,14 @@
 //! Runs in the cluster: whatever happens to a PostgreSQL or Redis pod, the shop writes to the one that has everything.
 //!
-//! Of several watchdogs one leads, by a lock ([`leader`]). All that it knows is read anew each time: from the record in
+//! Of several watchdogs one leads, by a lock. All that it knows is read anew each time: from the record in
 //! `keyboss-config`, from the pods, and from the servers themselves. So whoever leads next goes on where the last one was.
 
 mod ask;
 mod leader;
 mod metrics;
-pub mod postgres;
+mod postgres;
 mod record;
-pub mod redis;
+mod redis;
 mod serve;
 mod tell;
 

@@ -12,8 +12,6 @@ use super::point::{forget_request, settle};
 use super::seen::PODS;
 use crate::watchdog::Context;
 
-/// The annotation on `keyboss-config` that asks for one, whatever its value.
-pub const SWITCHOVER: &str = "keyboss.io/switchover-redis";
 /// The old master's writers wait at most that long. A Sentinel needs one or two seconds.
 const PAUSE: Duration = Duration::from_secs(8);
 /// The replica has what the paused master has by then, or there is no switchover.
@@ -34,7 +32,7 @@ pub async fn switch(context: &Context, lines: &Lines, agreement: &mut watch::Rec
     for _ in 0..TRIES {
         match forget_request(context).await {
             Ok(()) => return,
-            Err(fault) => tracing::warn!("Redis: {SWITCHOVER} cannot be taken away: {fault}"),
+            Err(fault) => tracing::warn!("Redis: the request for a switchover cannot be taken away: {fault}"),
         }
         sleep(Duration::from_millis(500)).await;
     }
