@@ -62,7 +62,13 @@ async fn wait_for(context: &Context, session: &Session, names: &str) -> Outcome 
 
 /// Lets commits wait for the standby, and records it when every commit that was acknowledged is on its disk
 /// (HA.md, rule 2: the record last).
-pub async fn enlist(context: &Context, stored: &Stored, primary: &Session, standby: &str) -> Outcome {
+pub async fn enlist(
+    context: &Context,
+    stored: &Stored,
+    primary: &Session,
+    standby: &str,
+    follower: &Session,
+) -> Outcome {
     // The one below is short then: it is for the checkpointer, not for the disk.
     primary.run(&["CHECKPOINT"], CHECKPOINT).await?;
     wait_for(context, primary, &named(standby)).await?;
@@ -82,6 +88,19 @@ pub async fn enlist(context: &Context, stored: &Stored, primary: &Session, stand
                 .is_some_and(|standby| standby.is_sync && written.saturating_sub(lag(standby.lag)) >= u64::from(mark))
         };
         let state = until(primary, standby, has_all).await?;
+        // A standby says by its last restartpoint which timeline it is on: whoever leads when the primary is lost is to
+        // read the right one.
+        let began = Instant::now();
+        loop {
+            follower.run(&["CHECKPOINT"], ENLISTING).await?;
+            if look(follower, "").await?.timeline == state.timeline {
+                break;
+            }
+            if began.elapsed() > ENLISTING {
+                return Err(format!("{standby} has not reached timeline {}", state.timeline));
+            }
+            sleep(5 * GLANCE).await;
+        }
         let record =
             Record { standby: Some(standby.to_owned()), timeline: state.timeline, lsn: mark, ..stored.record.clone() };
         stored.write(&context.client, &context.permit, &record).await.map_err(told)

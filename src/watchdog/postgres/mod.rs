@@ -180,7 +180,7 @@ impl Guard<'_> {
             Step::Enlist if Instant::now() < self.not_before => sleep(PAUSE).await,
             Step::Enlist => {
                 self.not_before = Instant::now() + ENLIST_AGAIN;
-                act::enlist(context, stored, &self.session(primary)?, other).await?;
+                act::enlist(context, stored, &self.session(primary)?, other, &self.session(other)?).await?;
                 let words = format!("{other} has every commit that {primary} acknowledges (synchronous)");
                 context.teller.note(SET, "PostgresSynchronous", &words);
                 self.look_anew(primary).await;

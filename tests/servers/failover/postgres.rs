@@ -106,6 +106,9 @@ fn a_killed_primary_is_replaced_and_rejoins() {
     println!("old primary back as a synchronous standby: {:.1} s", began.elapsed().as_secs_f32());
     assert_eq!(shop.recorded("POSTGRES_EPOCH"), "1");
     assert_eq!(shop.world.api().led("postgres-primary"), ONE);
+    // And back: the rejoined standby is known to be on the new timeline.
+    shop.world.kill(&[ONE]);
+    shop.until_recorded_primary(ZERO);
 }
 
 #[test]
