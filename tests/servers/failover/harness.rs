@@ -131,11 +131,14 @@ fn the_writer_follows_the_service() {
     sleep(Duration::from_secs(1));
     assert_eq!(writers[0].acks().len(), count);
 
-    // Both are primary now: a split brain, which is noticed.
+    // Both are primary now, because the old one's entrypoint is kept from seeing it: a split brain, which is noticed.
+    world.signal(ZERO, "STOP");
     sql(&world, ONE, "SELECT pg_promote()");
     until_written(&mut world, &writers[0], 20);
     until_written(&mut world, &writers[1], 20);
     let [followed, pinned] = writers.map(Writer::finish);
+    world.signal(ZERO, "CONT");
+    world.until_logged(ZERO, "postgres-1 is primary, on a later timeline: stopping");
     assert_eq!(reigns(&followed), [ZERO, ONE]);
     assert!(overlap(&followed).is_empty());
     let all = [followed, pinned].concat();
