@@ -2,7 +2,10 @@
 //! once (HA.md).
 
 pub mod api;
+mod compare;
+mod patroni;
 mod postgres;
 mod redis;
 mod redis_writer;
+mod shop;
 mod writer;

@@ -49,6 +49,11 @@ impl World {
     /// Renders the environment `local` with `settings` (`--set`) and makes room for the pods of the
     /// StatefulSets `sets`. Nothing runs yet.
     pub fn new(sets: &[&str], settings: &[&str]) -> Self {
+        Self::of(render(settings), sets)
+    }
+
+    /// The same, of other objects than the rendered ones.
+    pub fn of(objects: Vec<Value>, sets: &[&str]) -> Self {
         // In memory: what is killed here is processes, never the machine.
         let dir = tempfile::Builder::new().prefix("keyboss-servers-").tempdir_in("/dev/shm").unwrap();
         let mut network = hold(&["--net"]);
@@ -62,7 +67,6 @@ impl World {
             ("WATCHDOG_PASSWORD", "watchdog-secret"),
         ];
         let config = config.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-        let objects = render(settings);
         let (pods, api, watchdogs) = (BTreeMap::new(), None, BTreeMap::new());
         let mut world = World { dir, network, objects, pods, config, restarts: true, api, watchdogs };
         for set in sets {
@@ -96,7 +100,8 @@ impl World {
         of.map(|(name, pod)| (name.clone(), pod.address.clone())).collect()
     }
 
-    fn add(&mut self, name: String, set: &str) {
+    /// Adds a pod to the network; one of no StatefulSet has no container.
+    pub fn add(&mut self, name: String, set: &str) {
         let address = format!("10.9.0.{}", 2 + self.pods.len());
         let mut hosts = fs::File::options().create(true).append(true).open(self.dir.path().join("hosts")).unwrap();
         if self.pods.is_empty() {
@@ -236,13 +241,16 @@ impl World {
         let mut mounts = Vec::new();
         for mount in array(&container["volumeMounts"]) {
             let volume = text(&mount["name"]);
-            let folder = self.volume(name, volume);
+            let source = array(&spec["volumes"]).iter().find(|each| each["name"] == volume);
+            let folder = match source.and_then(|source| source["hostPath"]["path"].as_str()) {
+                Some(path) => path.into(),
+                None => self.volume(name, volume),
+            };
             if !folder.exists() {
                 fs::create_dir_all(&folder).unwrap();
                 fs::set_permissions(&folder, fs::Permissions::from_mode(0o2775)).unwrap();
                 chown(&folder, Some(0), Some(999)).unwrap(); // as fsGroup leaves it
             }
-            let source = array(&spec["volumes"]).iter().find(|each| each["name"] == volume);
             if let Some(map) = source.and_then(|source| source["configMap"]["name"].as_str()) {
                 for (file, content) in self.object("ConfigMap", map)["data"].as_object().unwrap() {
                     fs::write(folder.join(file), text(content)).unwrap();

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls};
 
-use super::api::{Shared, enter};
+use super::api::enter;
 
 /// The pause between two commits.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -29,6 +29,9 @@ pub struct Ack {
     pub pod: String,
 }
 
+/// Tells which pod a client is to write to; empty while nobody knows.
+pub type Leads = Arc<dyn Fn() -> String + Send + Sync>;
+
 /// A client in a thread.
 pub struct Writer {
     acks: Arc<Mutex<Vec<Ack>>>,
@@ -37,20 +40,22 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Writes rows from `first` on, from the network of the process `sandbox`, to `pod`, or to where the Service
-    /// `postgres-primary` leads at each new connection.
-    pub fn start(sandbox: u32, api: &Shared, pod: Option<&str>, addresses: Vec<(String, String)>, first: i64) -> Self {
+    /// Writes rows from `first` on, from the network of the process `sandbox`, to the pod that `leads` names; when it
+    /// names another, to that.
+    pub fn start(sandbox: u32, leads: Leads, addresses: Vec<(String, String)>, first: i64) -> Self {
         let acks: Arc<Mutex<Vec<Ack>>> = Arc::default();
         let stop = Arc::new(AtomicBool::new(false));
-        let (api, pod) = (Arc::clone(api), pod.map(str::to_owned));
         let (told, stopped) = (Arc::clone(&acks), Arc::clone(&stop));
         let thread = thread::spawn(move || {
             enter(sandbox);
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             let mut id = first;
             while !stopped.load(Ordering::Relaxed) {
-                let target = pod.clone().unwrap_or_else(|| api.led("postgres-primary"));
-                let Some((_, address)) = addresses.iter().find(|(name, _)| *name == target) else { continue };
+                let target = leads();
+                let Some((_, address)) = addresses.iter().find(|(name, _)| *name == target) else {
+                    thread::sleep(PAUSE);
+                    continue;
+                };
                 runtime.block_on(async {
                     let Some(client) = connect(address).await else { return sleep(PAUSE).await };
                     while !stopped.load(Ordering::Relaxed) {
@@ -61,7 +66,7 @@ impl Writer {
                             // Whether it was committed is not known: no acknowledgement.
                             _ => return,
                         }
-                        if pod.is_none() && api.led("postgres-primary") != target {
+                        if leads() != target {
                             return;
                         }
                         sleep(PAUSE).await;
