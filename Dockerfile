@@ -1,11 +1,16 @@
-# The image of keyboss itself: the watchdog runs from it in the cluster.
-#   docker build -t keyboss/keyboss:0.1.0 .
+# keyboss, for what of it runs in the cluster. Debian 12 in both stages: one libc.
 FROM rust:1.95-bookworm AS build
-WORKDIR /source
-COPY . .
-RUN cargo build --release --locked
+WORKDIR /src
+COPY Cargo.toml Cargo.lock build.rs ./
+COPY benches benches
+COPY envs envs
+COPY manifests manifests
+COPY src src
+RUN cargo build --locked --release --bin keyboss
 
 FROM debian:bookworm-slim
-COPY --from=build /source/target/release/keyboss /usr/local/bin/keyboss
-USER 65534
+COPY --from=build /src/target/release/keyboss /usr/local/bin/keyboss
+# A number, so that Kubernetes can see that it is not root.
+USER 65534:65534
+EXPOSE 8080
 ENTRYPOINT ["keyboss"]

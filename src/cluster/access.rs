@@ -21,6 +21,8 @@ pub struct Access {
     pub resource: String,
     /// The namespace; empty for cluster-scoped resources.
     pub namespace: String,
+    /// The one object that it is about; empty: any.
+    pub name: String,
 }
 
 impl fmt::Display for Access {
@@ -37,8 +39,13 @@ impl fmt::Display for Access {
 pub async fn denied(client: &Client, asked: Vec<Access>) -> Result<Vec<Access>, Fault> {
     let Some(namespace) = asked.first().map(|access| access.namespace.clone()) else { return Ok(asked) };
     // An administrator's one answer saves dozens of questions.
-    let everything =
-        |namespace: String| Access { verb: "*".into(), group: "*".into(), resource: "*".into(), namespace };
+    let everything = |namespace: String| Access {
+        verb: "*".into(),
+        group: "*".into(),
+        resource: "*".into(),
+        namespace,
+        name: String::new(),
+    };
     if allowed(client, &everything(namespace)).await? {
         tracing::info!("everything is allowed here");
         return Ok(Vec::new());
@@ -64,6 +71,7 @@ async fn allowed(client: &Client, access: &Access) -> Result<bool, Fault> {
                 resource: Some(resource.to_owned()),
                 subresource,
                 namespace: (!access.namespace.is_empty()).then(|| access.namespace.clone()),
+                name: (!access.name.is_empty()).then(|| access.name.clone()),
                 ..Default::default()
             }),
             ..Default::default()

@@ -180,16 +180,19 @@ impl Place {
 }
 
 impl Cluster {
-    /// What locks are kept in here: a Lease, or a ConfigMap where the user may not use Leases.
+    /// What that lock is kept in here: a Lease, or a ConfigMap where the user may not use such a Lease.
     ///
     /// # Errors
     /// When the API server does not answer.
-    pub async fn lock_kind(&self) -> Result<LockKind, Fault> {
+    pub async fn lock_kind(&self, name: &'static str) -> Result<LockKind, Fault> {
+        // A Role may allow the one Lease only; but what does not exist yet cannot be created by name
+        // (https://kubernetes.io/docs/reference/access-authn-authz/rbac/#referring-to-resources).
         let asked = VERBS.map(|verb| Access {
             verb: verb.to_owned(),
             group: "coordination.k8s.io".to_owned(),
             resource: "leases".to_owned(),
             namespace: self.namespace.clone(),
+            name: if verb == "create" { String::new() } else { name.to_owned() },
         });
         let may_lease = denied(&self.client, asked.into()).await?.is_empty();
         Ok(if may_lease { LockKind::Lease } else { LockKind::ConfigMap })

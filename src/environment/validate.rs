@@ -45,6 +45,7 @@ pub fn validate(values: &Values) -> Checked {
         size(path, quantity)?;
     }
     images(values)?;
+    watchdog(&values.watchdog)?;
     if !["ReadWriteOnce", "ReadWriteMany"].contains(&values.media.access_mode.as_str()) {
         return Err(fault("media.accessMode", "must be ReadWriteOnce or ReadWriteMany"));
     }
@@ -58,24 +59,7 @@ pub fn validate(values: &Values) -> Checked {
     }
     credentials("clients.kubeStateMetrics", &values.clients.kube_state_metrics)?;
     credentials("clients.prometheus", &values.clients.prometheus)?;
-    credentials("clients.watchdog", &values.clients.watchdog)?;
-    watchdog(&values.watchdog)
-}
-
-/// As `keyboss watchdog` takes them.
-fn watchdog(watchdog: &Watchdog) -> Checked {
-    let ranges = [
-        ("replicas", u64::from(watchdog.replicas), 1..=5),
-        ("probeIntervalMilliseconds", watchdog.probe_interval_milliseconds, 100..=60_000),
-        ("failures", u64::from(watchdog.failures), 1..=60),
-        ("leaseSeconds", watchdog.lease_seconds, 5..=600),
-    ];
-    match ranges.iter().find(|(_, value, range)| !range.contains(value)) {
-        Some((name, _, range)) => {
-            Err(fault(&format!("watchdog.{name}"), format!("must be from {} to {}", range.start(), range.end())))
-        }
-        None => Ok(()),
-    }
+    credentials("clients.watchdog", &values.clients.watchdog)
 }
 
 fn dns_label(path: &str, text: &str) -> Checked {
@@ -116,6 +100,24 @@ fn images(values: &Values) -> Checked {
         if image.tag.is_empty() || image.tag == "latest" {
             return Err(fault(&at("tag"), "must be an exact tag: with \"latest\" nobody knows what is running"));
         }
+    }
+    Ok(())
+}
+
+/// The bounds are those of `keyboss watchdog`, which would not start otherwise.
+fn watchdog(watchdog: &Watchdog) -> Checked {
+    let at = |field: &str, reason: &str| Err(fault(&format!("watchdog.{field}"), reason));
+    if watchdog.replicas == 0 {
+        return at("replicas", "must be at least 1, or nobody would fail over");
+    }
+    if !(100..=60_000).contains(&watchdog.probe_interval_ms) {
+        return at("probeIntervalMs", "must be from 100 to 60000 (milliseconds)");
+    }
+    if !(1..=60).contains(&watchdog.failures) {
+        return at("failures", "must be from 1 to 60");
+    }
+    if !(5..=600).contains(&watchdog.lease_seconds) {
+        return at("leaseSeconds", "must be from 5 to 600");
     }
     Ok(())
 }

@@ -33,10 +33,10 @@ pub struct Values {
     pub postgres: Postgres,
     /// Redis.
     pub redis: Redis,
+    /// The watchdog of PostgreSQL and Redis.
+    pub watchdog: Watchdog,
     /// The shop's API and workers.
     pub saleor: Saleor,
-    /// Who fails PostgreSQL and Redis over.
-    pub watchdog: Watchdog,
     /// Uploaded media.
     pub media: Media,
     /// Replicas of what has no autoscaler.
@@ -141,6 +141,20 @@ pub struct Redis {
     pub max_memory: String,
     /// Sentinel's `down-after-milliseconds`.
     pub down_after_milliseconds: u32,
+}
+
+/// The watchdog of PostgreSQL and Redis.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Watchdog {
+    /// How many there are; one of them leads.
+    pub replicas: u32,
+    /// How often each server is asked, and how long it may take to answer (milliseconds).
+    pub probe_interval_ms: u64,
+    /// So many probes in a row have to fail.
+    pub failures: u32,
+    /// Another one may lead so many seconds after the leader's last renewal.
+    pub lease_seconds: u64,
 }
 
 /// The shop's API and workers.
@@ -251,20 +265,6 @@ pub struct WebInterface {
     pub storage: String,
     /// Its Ingress host; empty for none.
     pub host: String,
-}
-
-/// Who fails PostgreSQL and Redis over.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Watchdog {
-    /// Pods, of which one leads.
-    pub replicas: u32,
-    /// How often a server is asked, in milliseconds.
-    pub probe_interval_milliseconds: u64,
-    /// How often in a row it has to be silent.
-    pub failures: u32,
-    /// How long a leader is one after its last renewal, in seconds.
-    pub lease_seconds: u64,
 }
 
 /// Credentials of in-cluster clients.

@@ -21,7 +21,7 @@ pub struct Seen {
 /// # Errors
 /// When it cannot be read.
 pub async fn look(cluster: &Cluster) -> Result<Seen, Refused> {
-    let kind = cluster.lock_kind().await?;
+    let kind = cluster.lock_kind(LOCK_NAME).await?;
     Ok(Seen { kind, state: cluster.lock_state(LOCK_NAME, kind).await? })
 }
 

@@ -279,6 +279,7 @@ async fn namespace_state(cluster: &Cluster) -> Result<Home, Refused> {
                 group: String::new(),
                 resource: "namespaces".to_owned(),
                 namespace: String::new(),
+                name: String::new(),
             };
             if denied(cluster.client(), vec![create]).await?.is_empty() {
                 Ok(Home { exists: false, is_ours: true, object: None })

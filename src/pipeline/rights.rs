@@ -35,6 +35,7 @@ fn for_object(object: &Object, served: &Served, namespace: &str) -> Vec<Access> 
             group: resource.group.clone(),
             resource: resource.plural.clone(),
             namespace: namespace.to_owned(),
+            name: String::new(),
         })
         .collect()
 }

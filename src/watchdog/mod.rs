@@ -1,14 +1,14 @@
 //! Runs in the cluster: whatever happens to a PostgreSQL or Redis pod, the shop writes to the one that has everything.
 //!
-//! Of several watchdogs one leads, by a lock ([`leader`]). All that it knows is read anew each time: from the record in
+//! Of several watchdogs one leads, by a lock. All that it knows is read anew each time: from the record in
 //! `keyboss-config`, from the pods, and from the servers themselves. So whoever leads next goes on where the last one was.
 
 mod ask;
 mod leader;
 mod metrics;
-pub mod postgres;
+mod postgres;
 mod record;
-pub mod redis;
+mod redis;
 mod serve;
 mod tell;
 
@@ -73,13 +73,14 @@ pub async fn run(client: Client, namespace: &str, settings: Settings, stop: impl
     let teller = Teller::new(&client, namespace, &settings.identity);
     let cluster = Cluster::new(client.clone(), namespace, Served::default());
     let clock = Clock::start();
+    let holder = leader::holder(&settings.identity);
     let listener = serve::listen(settings.listen).await?;
     tracing::info!("{} serves /healthz and /metrics on {}", settings.identity, settings.listen);
     let mut stop = std::pin::pin!(stop);
     let mut serving = std::pin::pin!(serve::serve(listener, metrics.clone()));
     loop {
         let lock = tokio::select! {
-            lock = leader::elect(&cluster, &settings, clock) => lock,
+            lock = leader::elect(&cluster, &settings, &holder, clock) => lock,
             answer = &mut serving => return answer,
             () = &mut stop => return Ok(()),
         };

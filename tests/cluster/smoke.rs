@@ -28,6 +28,12 @@ fn a_first_deploy_ends_with_a_shop_that_sells() {
         let pods = shop.namespace.items(&["pods"]);
         pods.iter().all(|pod| is_going(pod) || is_ready_or_completed(pod)).then_some(())
     });
+    // With the rights of its own Role, which allow it this one Lease.
+    eventually(30, "a watchdog leads", || {
+        let leases = shop.namespace.items(&["leases"]);
+        let lead = leases.iter().find(|lease| lease["metadata"]["name"] == "keyboss-watchdog")?;
+        lead["spec"]["holderIdentity"].as_str().filter(|holder| holder.starts_with("postgres-watchdog-")).map(drop)
+    });
     let products = shop.graphql("{products(first:1,channel:\"default-channel\"){totalCount}}").unwrap();
     assert_eq!(products["products"]["totalCount"], 10);
     shop.create_product("on both");

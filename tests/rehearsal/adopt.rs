@@ -106,14 +106,18 @@ fn all(face: &Face) -> BTreeMap<String, Arc<Value>> {
     old_installation().into_iter().map(of).collect()
 }
 
-/// The uids of the pods of a Deployment.
-/// The values that the old Secret has; the one that it lacks is added.
-fn values(objects: &BTreeMap<String, Arc<Value>>) -> Value {
-    let mut values = objects["Secret keyboss-secrets"]["data"].clone();
-    values.as_object_mut().unwrap().remove("WATCHDOG_PASSWORD");
-    values
+/// Every old value is there, and the one that no old installation has is added.
+fn secret_values_are_kept(before: &BTreeMap<String, Arc<Value>>, after: &BTreeMap<String, Arc<Value>>) {
+    let mut data = after["Secret keyboss-secrets"]["data"].clone();
+    assert!(
+        data.as_object_mut().unwrap().remove("WATCHDOG_PASSWORD").is_some(),
+        "{:?}",
+        data.as_object().unwrap().keys()
+    );
+    assert_eq!(data, before["Secret keyboss-secrets"]["data"]);
 }
 
+/// The uids of the pods of a Deployment.
 fn pods(face: &Face, name: &str) -> Vec<String> {
     let server = face.server();
     let pods = server.store().list(Kind::named("v1", "Pod").unwrap(), "keyboss");
@@ -171,7 +175,7 @@ async fn an_old_installation_is_refused_and_with_adopt_taken_over() {
 
     let after = all(&face);
     let config = "ConfigMap keyboss-config";
-    assert_eq!(values(&after), values(&before));
+    secret_values_are_kept(&before, &after);
     assert_eq!(after[config]["data"]["POSTGRES_HOST"], "postgres-1.postgres");
     assert_eq!(after[config]["data"].get("OLD"), None);
     let selector = &after["Service postgres-primary"]["spec"]["selector"];
@@ -308,7 +312,7 @@ async fn a_failed_adoption_goes_back_to_the_old_configuration_however_often() {
             assert_eq!(is["data"], was["data"], "attempt {attempt}: {name}");
             assert_eq!(is["metadata"]["labels"], was["metadata"]["labels"], "attempt {attempt}: {name}");
         }
-        assert_eq!(values(&after), values(&before));
+        secret_values_are_kept(&before, &after);
         assert_eq!(pods(&face, "saleor-dashboard").len(), 3, "attempt {attempt}");
         let old = live(&face, "apps/v1", "Deployment", "saleor-dashboard");
         assert_eq!(old["status"]["updatedReplicas"], 3, "attempt {attempt}");
@@ -351,7 +355,7 @@ async fn an_adoption_that_is_killed_is_rolled_back_and_made_by_the_next() {
         let (ending, events) = run(&face, true).await;
         assert_eq!(ending, Ok(Ending::Done), "{part}: {}", notices(&events));
         let after = all(&face);
-        assert_eq!(values(&after), values(&before), "{part}");
+        secret_values_are_kept(&before, &after);
         assert_eq!(after["ConfigMap keyboss-config"]["data"]["POSTGRES_HOST"], "postgres-1.postgres", "{part}");
         let (_, events) = run(&face, false).await;
         assert_eq!(message(&events), "nothing changed", "{part}");

@@ -3,6 +3,9 @@
 
 pub mod api;
 mod compare;
+mod harness;
+#[path = "../rehearsal/http.rs"]
+mod http;
 mod patroni;
 mod postgres;
 mod redis;

@@ -74,7 +74,8 @@ fn promoted(world: &mut World, master: &str) {
 #[test]
 #[ignore = "needs root, PostgreSQL and Redis: tests/run"]
 fn settings_and_probes() {
-    let world = installed(&["redis"]);
+    let mut world = installed(&["redis"]);
+    world.until("both may be promoted", |world| info(world, ONE, "slave_priority") == "100");
     for pod in BOTH {
         let config = |name: &str| {
             redis(&world, pod, &format!("config get {name}")).lines().nth(1).unwrap_or_default().to_owned()
@@ -82,7 +83,7 @@ fn settings_and_probes() {
         assert_eq!(config("appendonly"), "yes");
         assert_eq!(config("maxmemory"), (256 << 20).to_string());
         assert_eq!(config("maxmemory-policy"), "noeviction");
-        assert_eq!(config("replica-priority"), "100");
+        assert_eq!(config("replica-priority"), "100", "{pod}");
         assert_eq!(config("min-replicas-to-write"), "0");
         assert_eq!(config("min-replicas-max-lag"), "2");
         for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {

@@ -67,6 +67,17 @@ find_master() {
 
 has_data() { [ ! -e $copying ] && [ -e /data/appendonlydir ] && compgen -G '/data/appendonlydir/*.manifest' >/dev/null; }
 
+# Beside a server that runs as a replica. Until it has what its master has, the Sentinels must not promote it: it may lack
+# what was acknowledged while it was away.
+promotable() {
+  local mine
+  until
+    mine=$(ask 127.0.0.1 INFO replication)
+    [ "$(field master_link_status "$mine")" = up ] || [ "$(field role "$mine")" = master ]
+  do sleep 0.5; done
+  until [ "$(ask 127.0.0.1 CONFIG SET replica-priority 100)" = OK ]; do sleep 0.5; done
+}
+
 # Beside the server, which runs as a replica of the peer meanwhile: as such it hands nothing on to anybody.
 copy_from_peer() {
   local mine
@@ -88,6 +99,7 @@ copy_from_peer() {
   find_master
   if [ "$master" = "$peer" ]; then
     rm $copying
+    promotable
     say "all data copied from $peer, which is master: $why"
     return
   fi
@@ -97,6 +109,7 @@ copy_from_peer() {
     sleep 0.5
   done
   rm $copying
+  promotable
   say "all data copied from $peer: this pod is master"
 }
 
@@ -114,7 +127,8 @@ esac
 find_master
 if [ "$master" != "$me" ]; then
   say "replica of $peer: $why ($master)"
-  serve --replicaof "$peer" 6379
+  promotable &
+  serve --replicaof "$peer" 6379 --replica-priority 0
 elif has_data; then
   say "master: $why"
   serve "${guard[@]}"
@@ -128,7 +142,7 @@ while :; do
       say "this volume has no complete data: copying those of $peer before this pod is master"
       touch $copying
       copy_from_peer &
-      serve --replicaof "$peer" 6379 "${guard[@]}"
+      serve --replicaof "$peer" 6379 --replica-priority 0 "${guard[@]}"
       ;;
     "master none" | "slave none") break ;;
   esac

@@ -45,24 +45,35 @@ caught_up() {
   return 1
 }
 
+# 0: a Sentinel promotes the replica. 2: it does not yet. 1: there is no handing over.
 hand_over() {
-  local name
+  local name answer
   known || return 1
   [ "$(ask 127.0.0.1 CLIENT PAUSE 8000 WRITE)" = OK ] || return 1
   caught_up || return 1
   for name in $sentinels; do
-    [ "$(ask "$name.redis-sentinel" -p 26379 SENTINEL FAILOVER keyboss)" != OK ] || return 0
+    answer=$(ask "$name.redis-sentinel" -p 26379 SENTINEL FAILOVER keyboss)
+    case $answer in
+      OK) return 0 ;;
+      # A Sentinel asks a replica every 10 s whether it may be promoted.
+      NOGOODSLAVE*) return 2 ;;
+    esac
   done
   return 1
 }
 
 is_master || exit 0
-end=$((SECONDS + 8))
-if ! hand_over; then
+end=$((SECONDS + 14))
+while :; do
+  hand_over && break
+  failed=$?
   ask 127.0.0.1 CLIENT UNPAUSE >/dev/null
-  say "no handing over: $peer or the Sentinels cannot"
-  exit 0
-fi
+  if [ $failed = 1 ] || [ $SECONDS -ge $((end - 3)) ]; then
+    say "no handing over: $peer or the Sentinels cannot"
+    exit 0
+  fi
+  sleep 1
+done
 say "this pod is to be stopped: handing over to $peer"
 while is_master && [ $SECONDS -lt $end ]; do sleep 0.1; done
 if is_master; then say "$peer is not master yet"; else say "$peer is master"; fi

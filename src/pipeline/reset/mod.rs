@@ -246,6 +246,7 @@ async fn check_rights(cluster: &Cluster, choice: &Choice) -> Result<(), Refused>
             group: resource.group.clone(),
             resource: resource.plural.clone(),
             namespace: cluster.namespace().to_owned(),
+            name: String::new(),
         })
     };
     let needed: BTreeSet<Access> = choice.doomed.iter().filter_map(of).collect();

@@ -53,6 +53,7 @@ fn nothing_is_found_in_the_projects_own_manifests() {
         ("deti", &[]),
         ("deti", &["imagePullSecrets=[registry]", "media.bucket=b", "saleor.seed=false"]),
         ("local", &["clients.prometheus.kubeconfigSecret=k", "clients.kubeStateMetrics.serviceAccount=a"]),
+        ("local", &["clients.watchdog.serviceAccount=a"]),
         ("local", &["clients.prometheus.serviceAccount=a", "monitoring.grafana.host=g.localhost"]),
     ];
     for (name, sets) in table {
@@ -71,6 +72,6 @@ fn what_the_environment_says_exists_would_be_found_missing() {
     let plan = render::plan(&Project::BuiltIn, &environment).unwrap();
     let findings = check(&plan, &environment.values.storage, &Existing::default());
     let reasons = |reason: &str| findings.iter().filter(|finding| finding.reason == reason).count();
-    assert_eq!(reasons("there is no Secret ksm-kubeconfig"), 1);
+    assert_eq!(reasons("there is no Secret ksm-kubeconfig"), 2);
     assert_eq!(reasons("there is no Secret r"), plan.objects().filter(|(_, o)| o.pod_template().is_some()).count());
 }

@@ -1,7 +1,7 @@
 //! Redis: the Sentinels decide, and the watchdog follows them.
 //!
-//! One loop looks at the servers and sees to it that one pod at most acknowledges ([`observe`]); it needs no API server.
-//! Another makes Service `redis-master` and the record name that pod ([`point`]), and does what is planned ([`switch`]).
+//! One loop looks at the servers and sees to it that one pod at most acknowledges (`observe`); it needs no API server.
+//! Another makes Service `redis-master` and the record name that pod (`point`), and does what is planned (`switch`).
 
 mod decide;
 mod lines;
@@ -14,8 +14,6 @@ mod switch;
 use tokio::sync::{Notify, watch};
 
 use super::Context;
-
-pub use switch::SWITCHOVER;
 
 /// Follows the Sentinels as long as this watchdog leads.
 pub async fn follow(context: &Context) {

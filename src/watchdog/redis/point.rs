@@ -12,7 +12,7 @@ use tokio::time::{Instant, timeout};
 use super::lines::Lines;
 use super::observe::Agreed;
 use super::seen::{self, PODS};
-use super::switch::{self, SWITCHOVER};
+use super::switch;
 use crate::cluster::{Fault, call};
 use crate::watchdog::{CONFIG, Context, FIELD_MANAGER, System};
 
@@ -39,7 +39,11 @@ pub async fn point(context: &Context, lines: &Lines, mut agreement: watch::Recei
             Ok(config) => {
                 known = Some((agreed.master, Instant::now()));
                 told.clear();
-                if config.metadata.annotations.is_some_and(|annotations| annotations.contains_key(SWITCHOVER)) {
+                if config
+                    .metadata
+                    .annotations
+                    .is_some_and(|annotations| annotations.contains_key(System::redis.switchover()))
+                {
                     switch::switch(context, lines, &mut agreement).await;
                     known = None;
                 }
@@ -114,7 +118,7 @@ async fn write<K: Clone + DeserializeOwned + std::fmt::Debug>(
 pub async fn forget_request(context: &Context) -> Result<(), Fault> {
     let configs: Api<ConfigMap> = Api::namespaced(context.client.clone(), &context.namespace);
     let config = in_time(configs.get(CONFIG)).await?;
-    let removed = json!({"metadata": {"annotations": {SWITCHOVER: null}}});
+    let removed = json!({"metadata": {"annotations": {System::redis.switchover(): null}}});
     write(context, &configs, CONFIG, config.metadata.resource_version.as_deref(), removed).await.map(drop)
 }
 

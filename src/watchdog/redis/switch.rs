@@ -12,12 +12,12 @@ use super::point::{forget_request, settle};
 use super::seen::PODS;
 use crate::watchdog::Context;
 
-/// The annotation on `keyboss-config` that asks for one, whatever its value.
-pub const SWITCHOVER: &str = "keyboss.io/switchover-redis";
 /// The old master's writers wait at most that long. A Sentinel needs one or two seconds.
 const PAUSE: Duration = Duration::from_secs(8);
 /// The replica has what the paused master has by then, or there is no switchover.
 const CATCH_UP: Duration = Duration::from_secs(2);
+/// A Sentinel asks a replica every 10 s whether it may be promoted.
+const HEARSAY: Duration = Duration::from_secs(12);
 const TRIES: u32 = 5;
 
 /// Does it, or refuses, and takes the request away.
@@ -32,7 +32,7 @@ pub async fn switch(context: &Context, lines: &Lines, agreement: &mut watch::Rec
     for _ in 0..TRIES {
         match forget_request(context).await {
             Ok(()) => return,
-            Err(fault) => tracing::warn!("Redis: {SWITCHOVER} cannot be taken away: {fault}"),
+            Err(fault) => tracing::warn!("Redis: the request for a switchover cannot be taken away: {fault}"),
         }
         sleep(Duration::from_millis(500)).await;
     }
@@ -43,13 +43,41 @@ async fn hand_over(
     lines: &Lines,
     agreement: &mut watch::Receiver<Option<Agreed>>,
 ) -> Result<String, String> {
+    let end = Instant::now() + HEARSAY;
+    loop {
+        match try_once(context, lines, agreement).await {
+            Err(Refusal::NotYet) if Instant::now() < end => sleep(Duration::from_secs(1)).await,
+            Err(Refusal::NotYet) => return Err("no Sentinel finds a replica that it may promote".to_owned()),
+            Err(Refusal::Never(why)) => return Err(why),
+            Ok(message) => return Ok(message),
+        }
+    }
+}
+
+enum Refusal {
+    /// The Sentinel does not know yet that the replica may be promoted.
+    NotYet,
+    Never(String),
+}
+
+impl From<String> for Refusal {
+    fn from(why: String) -> Self {
+        Self::Never(why)
+    }
+}
+
+async fn try_once(
+    context: &Context,
+    lines: &Lines,
+    agreement: &mut watch::Receiver<Option<Agreed>>,
+) -> Result<String, Refusal> {
     let (old, new) = may_switch(&lines.look().await)?;
     context.permit.check().map_err(|fault| fault.to_string())?;
     let began = Instant::now();
     lines.pause(old, PAUSE).await.map_err(|error| format!("{} cannot be paused: {error}", PODS[old]))?;
     let handed = match caught_up(lines, old, new).await {
         Ok(()) => promote(context, lines, agreement, new).await,
-        Err(why) => Err(why),
+        Err(why) => Err(why.into()),
     };
     match handed {
         Ok(agreed) => {
@@ -87,12 +115,18 @@ async fn promote(
     lines: &Lines,
     agreement: &mut watch::Receiver<Option<Agreed>>,
     new: usize,
-) -> Result<Agreed, String> {
+) -> Result<Agreed, Refusal> {
     context.permit.check().map_err(|fault| fault.to_string())?;
-    lines.failover().await.map_err(|error| format!("a Sentinel refuses: {error}"))?;
+    lines.failover().await.map_err(|error| match error.code() {
+        Some("NOGOODSLAVE") => Refusal::NotYet,
+        _ => Refusal::Never(format!("a Sentinel refuses: {error}")),
+    })?;
     let switched = agreement.wait_for(|agreed| agreed.is_some_and(|agreed| agreed.master == new));
     match timeout(PAUSE - CATCH_UP, switched).await {
-        Ok(Ok(agreed)) => agreed.ok_or_else(String::new),
-        _ => Err(format!("the Sentinels have not made {} master within {} s", PODS[new], (PAUSE - CATCH_UP).as_secs())),
+        Ok(Ok(agreed)) => agreed.ok_or(Refusal::NotYet),
+        _ => {
+            let limit = (PAUSE - CATCH_UP).as_secs();
+            Err(format!("the Sentinels have not made {} master within {limit} s", PODS[new]).into())
+        }
     }
 }

@@ -2,13 +2,15 @@
 """build_images.py IMAGES CACHE WORK
 
 Build the layer of every folder of IMAGES that CACHE does not hold yet. A layer is named by the hash of
-the folder and of what the folder builds on, so that a change rebuilds just what depends on it. Runs in a
-mount namespace of its own (`unshare --mount`): however it ends, no mount is left behind.
+the folder and of what the folder builds on, so that a change rebuilds just what depends on it. What
+`COPY --from=checkout` names is in CACHE/../checkout: the program of this checkout. Runs in a mount
+namespace of its own (`unshare --mount`): however it ends, no mount is left behind.
 """
 import hashlib, json, os, pathlib, stat, subprocess, sys, tarfile, tempfile, time
 import dockerfile
 
 IMAGES, CACHE, WORK = map(pathlib.Path, sys.argv[1:])
+CHECKOUT = CACHE.parent / "checkout"
 LEFT_OUT = ("proc/", "sys/", "dev/", "tmp/", "run/", "var/lib/apt/lists/", "var/cache/apt/", "var/cache/debconf/", "var/log/",
             "var/cache/ldconfig/", "etc/resolv.conf", "root/.wget")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -25,6 +27,10 @@ class Image:
         for file in sorted(self.folder.rglob("*")):
             if file.is_file():
                 digest.update(f"{file.relative_to(self.folder)} {file.stat().st_mode & 0o111} ".encode() + file.read_bytes())
+        for _, options, sources, _ in (step for stage in self.stages for step in stage.steps if step[0] == "COPY"):
+            if options.get("from") == "checkout":
+                for source in sources:
+                    digest.update((CHECKOUT / source).read_bytes())
         digest.update(" ".join(sorted(parent.key for parent in self.parents.values())).encode())
         self.key = digest.hexdigest()[:12]
         self.tar = CACHE / f"{name}-{self.key}.tar"
@@ -46,7 +52,7 @@ class Image:
         roots = {}
         if self.stages:
             for number, stage in enumerate(self.stages):
-                roots[stage.name] = self.stage(stage, roots, f"{self.name}-{number}")
+                roots[stage.name] = self.stage(stage, {**roots, "checkout": CHECKOUT}, f"{self.name}-{number}")
             for root in roots.values():
                 subprocess.run(["umount", root], check=True)
             upper = WORK / f"{self.name}-{number}.upper"

@@ -10,6 +10,7 @@ PROJECT=$(readlink -f "$CLUSTER/../..")
 KUBECONFIG_ADMIN=$STATE/kubeconfig
 KUBECONFIG_DEFAULT=${KUBECONFIG:-$HOME/.kube/config}    # its first file is the one that kubectl writes to
 PYTHON=/usr/bin/python3              # Debian's: it has python3-yaml; a pyenv in front of it has not
+CALLER_PATH=$PATH                    # where the Rust toolchain is
 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export NAME STATE CACHE HOST_IP NODE_IP PROJECT PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 umask 022

@@ -1,12 +1,19 @@
 # shellcheck shell=bash
 # The stand-ins for the production images: layers are built once, names and tags given at every `up`.
 
-# The program of this checkout: with the tests' own build, where that is there.
-build_keyboss() {
-  local target=${CARGO_TARGET_DIR:-$CACHE/../target} to=$CLUSTER/images/keyboss/keyboss
-  (cd "$PROJECT" && PATH=$HOME/.cargo/bin:$PATH CARGO_TARGET_DIR=$target cargo build --locked --quiet) || fail "keyboss does not build"
-  strip -o "$to.new" "$target/debug/keyboss"
-  if cmp -s "$to.new" "$to"; then rm "$to.new"; else mv "$to.new" "$to"; fi
+# The program of this checkout, without what only a debugger reads: it goes into an image. Cargo builds it as for the
+# tests, which is not quite what `cargo build` makes, so that they do not build everything once more.
+build_program() {
+  local target=${CARGO_TARGET_DIR:-${CACHE%/cluster}/target}
+  (
+    cd "$PROJECT" || exit
+    export PATH=$CALLER_PATH:$HOME/.cargo/bin CARGO_TARGET_DIR=$target
+    command -v cargo >/dev/null || fail "a Rust toolchain is missing: there is no cargo on the PATH, nor in ~/.cargo/bin"
+    cargo test --locked --quiet --no-run --test cluster || fail "keyboss does not build"
+  )
+  mkdir -p "$CACHE/checkout"
+  strip -o "$CACHE/checkout/keyboss" "$target/debug/keyboss"
+  lap "keyboss, built from this checkout"
 }
 
 build_images() {

@@ -69,6 +69,12 @@ fn a_tenant_deploys_with_rights_in_its_namespace_only() {
     let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
     assert!(namespace.items(&["roles"]).is_empty());
+    // It may not use Leases, and its watchdog may not either.
+    eventually(30, "a watchdog leads", || {
+        let maps = namespace.items(&["configmaps"]);
+        let lead = maps.iter().find(|map| map["metadata"]["name"] == "keyboss-watchdog")?;
+        lead["data"]["holderIdentity"].as_str().filter(|holder| holder.starts_with("postgres-watchdog-")).map(drop)
+    });
     for claim in namespace.items(&["persistentvolumeclaims"]) {
         assert_eq!(claim["spec"]["storageClassName"], "longhorn", "{claim}");
         assert_eq!(claim["spec"]["resources"]["requests"]["storage"], "1Gi", "{claim}");

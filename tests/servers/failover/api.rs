@@ -7,21 +7,19 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 
-use axum::Router;
-use axum::body::Body as HttpBody;
-use axum::http::{Request, StatusCode};
 use jiff::Timestamp;
 use keyboss::rehearsal::face::Face;
 use keyboss::rehearsal::kinds::Kind;
 use keyboss::rehearsal::store::Key;
 use kube::Client;
 use kube::api::{Api as Objects, DynamicObject, Patch, PatchParams, PostParams};
-use kube::client::Body;
 use kube::core::{ApiResource, GroupVersionKind};
 use nix::sched::{CloneFlags, setns};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
-use tower::ServiceExt;
+
+use super::http;
 
 /// What it serves.
 pub struct Api {
@@ -29,7 +27,26 @@ pub struct Api {
     runtime: Mutex<Runtime>,
     client: Client,
     face: Face,
-    starts: Mutex<BTreeMap<String, u64>>,
+    lives: Mutex<BTreeMap<String, Life>>,
+}
+
+/// A pod of the network.
+pub struct Place<'a> {
+    /// Its name.
+    pub pod: &'a str,
+    /// Its StatefulSet.
+    pub set: &'a str,
+    /// Its address.
+    pub address: &'a str,
+}
+
+/// What a kubelet remembers of a pod.
+#[derive(Clone, Copy, Default)]
+struct Life {
+    /// How many pods of that name there were before.
+    before: u64,
+    /// How often its container was started.
+    starts: u64,
 }
 
 /// Enters the network of a process, with this thread.
@@ -47,31 +64,18 @@ impl Api {
         thread::spawn(move || {
             enter(sandbox);
             Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
-                let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+                let listener = TcpListener::bind(address).await.unwrap();
                 ready.send(()).unwrap();
-                let router = Router::new().fallback(move |request: Request<HttpBody>| {
-                    let face = served.clone();
-                    async move {
-                        let (head, body) = request.into_parts();
-                        let body = axum::body::to_bytes(body, usize::MAX).await.map_err(|_| StatusCode::BAD_REQUEST)?;
-                        let answer = face.oneshot(Request::from_parts(head, Body::from(body))).await;
-                        // A connection that was reset, for one.
-                        answer.map(|answer| answer.map(HttpBody::new)).map_err(|_| StatusCode::BAD_GATEWAY)
-                    }
-                });
-                axum::serve(listener, router).await.unwrap();
+                http::serve(listener, served).await;
             });
         });
         listens.recv().unwrap();
         let kubeconfig = folder.join("kubeconfig");
-        let config = json!({"apiVersion": "v1", "kind": "Config", "current-context": "test",
-            "clusters": [{"name": "c", "cluster": {"server": format!("http://{address}")}}],
-            "users": [{"name": "u", "user": {"token": "t"}}],
-            "contexts": [{"name": "test", "context": {"cluster": "c", "user": "u", "namespace": "keyboss"}}]});
+        let config = http::kubeconfig(&format!("http://{address}"), "test", "keyboss");
         std::fs::write(&kubeconfig, config.to_string()).unwrap();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let client = runtime.block_on(async { face.client("keyboss") });
-        let api = Self { kubeconfig, runtime: Mutex::new(runtime), client, face, starts: Mutex::default() };
+        let api = Self { kubeconfig, runtime: Mutex::new(runtime), client, face, lives: Mutex::default() };
         api.create(&json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "keyboss"}}));
         let wanted = ["ConfigMap", "Service", "StatefulSet", "Deployment"];
         objects.iter().filter(|object| wanted.iter().any(|kind| object["kind"] == *kind)).for_each(|o| api.create(o));
@@ -127,40 +131,69 @@ impl Api {
         service["spec"]["selector"]["statefulset.kubernetes.io/pod-name"].as_str().unwrap_or_default().to_owned()
     }
 
+    /// The watchdog that leads; empty when none does.
+    pub fn leader(&self) -> String {
+        let lease = self.get("coordination.k8s.io/v1", "Lease", "keyboss-watchdog");
+        let holder = lease["spec"]["holderIdentity"].as_str().unwrap_or_default();
+        holder.split(' ').next().unwrap_or_default().to_owned()
+    }
+
     /// A container of a pod has been started.
-    pub fn started(&self, pod: &str, set: &str) {
-        let count = *self.starts.lock().unwrap().entry(pod.to_owned()).and_modify(|count| *count += 1).or_insert(0);
-        self.put(pod, set, count, &json!({"running": {"startedAt": "2026-01-01T00:00:00Z"}}));
+    pub fn started(&self, place: &Place<'_>) {
+        self.live(place.pod, |life| life.starts += 1);
+        self.put(place, &json!({"running": {"startedAt": now()}}));
     }
 
     /// Its container has ended.
-    pub fn ended(&self, pod: &str, set: &str) {
-        let count = self.starts.lock().unwrap().get(pod).copied().unwrap_or(0);
-        self.put(pod, set, count, &json!({"terminated": {"exitCode": 137}}));
-    }
-
-    fn put(&self, pod: &str, set: &str, restarts: u64, state: &Value) {
-        let ready = !state["running"].is_null();
-        let object = json!({"apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": pod, "namespace": "keyboss", "uid": pod, "creationTimestamp": "2026-01-01T00:00:00Z",
-                "labels": {"app.kubernetes.io/name": set, "statefulset.kubernetes.io/pod-name": pod}},
-            "spec": {"containers": [{"name": set, "image": "i"}]},
-            "status": {"phase": "Running", "containerStatuses": [{"name": set, "ready": ready, "image": "i", "imageID": "i",
-                "restartCount": restarts, "state": state}]}});
-        self.face.change(|server| server.adopt(key(pod), object));
+    pub fn ended(&self, place: &Place<'_>) {
+        self.put(place, &json!({"terminated": {"exitCode": 137, "finishedAt": now()}}));
     }
 
     /// A pod is being deleted: its containers have their grace period.
-    pub fn leaving(&self, pod: &str) {
-        let mut object = self.get("v1", "Pod", pod);
-        object["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
-        self.face.change(|server| server.adopt(key(pod), object));
+    pub fn leaving(&self, place: &Place<'_>) {
+        let mut object = self.get("v1", "Pod", place.pod);
+        if object.is_null() {
+            return;
+        }
+        object["metadata"]["deletionTimestamp"] = json!(now());
+        self.face.change(|server| server.adopt(key(place.pod), object));
     }
 
-    /// A pod is gone.
-    pub fn gone(&self, pod: &str) {
-        self.face.change(|server| server.end(&key(pod)));
+    /// A pod is gone. Another of its name is another pod.
+    pub fn gone(&self, place: &Place<'_>) {
+        self.live(place.pod, |life| *life = Life { before: life.before + 1, starts: 0 });
+        self.face.change(|server| server.end(&key(place.pod)));
     }
+
+    fn live(&self, pod: &str, change: impl FnOnce(&mut Life)) -> Life {
+        let mut lives = self.lives.lock().unwrap();
+        let life = lives.entry(pod.to_owned()).or_default();
+        change(life);
+        *life
+    }
+
+    fn put(&self, place: &Place<'_>, state: &Value) {
+        let Place { pod, set, address } = place;
+        let life = self.live(pod, |_| ());
+        let ready = !state["running"].is_null();
+        let condition = if ready { "True" } else { "False" };
+        let mut metadata = self.get("v1", "Pod", pod)["metadata"].take();
+        if metadata.is_null() {
+            metadata = json!({"name": pod, "namespace": "keyboss", "uid": format!("{pod}-{}", life.before),
+                "creationTimestamp": now(),
+                "labels": {"app.kubernetes.io/name": set, "statefulset.kubernetes.io/pod-name": pod}});
+        }
+        let object = json!({"apiVersion": "v1", "kind": "Pod", "metadata": metadata,
+            "spec": {"containers": [{"name": set, "image": "i"}]},
+            "status": {"phase": "Running", "podIP": address, "conditions": [{"type": "Ready", "status": condition}],
+                "containerStatuses": [{"name": set, "ready": ready, "image": "i", "imageID": "i",
+                    "restartCount": life.starts.saturating_sub(1), "state": state}]}});
+        self.face.change(|server| server.adopt(key(pod), object));
+    }
+}
+
+fn now() -> String {
+    Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 fn key(pod: &str) -> Key {

@@ -23,7 +23,7 @@ const ONE: &str = "patroni-1";
 pub fn installed() -> World {
     let folder = env::var("PATRONI").expect("PATRONI is set by tests/servers/compare");
     let mut world = World::of(vec![etcd(), servers(&folder), configuration()], &["etcd", SET]);
-    world.add("client".to_owned(), "");
+    world.add("client", "");
     world.start(&["etcd-0", ZERO]);
     world.until("patroni-0 primary", |world| is_primary_of(world, "postgres", ZERO));
     let owned = ["CREATE ROLE saleor LOGIN PASSWORD 'shop-secret'", "CREATE DATABASE saleor OWNER saleor"];

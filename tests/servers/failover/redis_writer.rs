@@ -1,8 +1,7 @@
 //! Clients of Redis that write one member after the other to a set, and remember every one that was acknowledged.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use ::redis::aio::MultiplexedConnection;
@@ -11,7 +10,7 @@ use tokio::runtime::Builder;
 use tokio::time::{sleep, timeout};
 
 use super::api::{Shared, enter};
-use super::writer::Ack;
+use super::writer::{Ack, Writer};
 
 /// The pause between two writes.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -20,77 +19,44 @@ const LIMIT: Duration = Duration::from_secs(1);
 /// A client that stays with one pod keeps its connection: what it has sent is there when a frozen server wakes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A client in a thread.
-pub struct Writer {
-    acks: Arc<Mutex<Vec<Ack>>>,
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Writer {
-    /// Writes from `first` on, from the network of the process `sandbox`, to `pod`, or to where the Service
-    /// `redis-master` leads at each new connection.
-    pub fn start(sandbox: u32, api: &Shared, pod: Option<&str>, addresses: Vec<(String, String)>, first: i64) -> Self {
-        let acks: Arc<Mutex<Vec<Ack>>> = Arc::default();
-        let stop = Arc::new(AtomicBool::new(false));
-        let (api, pod) = (Arc::clone(api), pod.map(str::to_owned));
-        let (told, stopped) = (Arc::clone(&acks), Arc::clone(&stop));
-        let thread = thread::spawn(move || {
-            enter(sandbox);
-            let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-            let mut id = first;
-            while !stopped.load(Ordering::Relaxed) {
-                let target = pod.clone().unwrap_or_else(|| api.led("redis-master"));
-                let limit = if pod.is_some() { PATIENCE } else { LIMIT };
-                let Some((_, address)) = addresses.iter().find(|(name, _)| *name == target) else { continue };
-                runtime.block_on(async {
-                    let Some(mut client) = connect(address).await else { return sleep(PAUSE).await };
-                    while !stopped.load(Ordering::Relaxed) {
-                        id += 1;
-                        let write = cmd("SADD").arg("acks").arg(id).clone();
-                        let answer: RedisResult<i64> = tokio::select! {
-                            answer = timeout(limit, write.query_async(&mut client)) => match answer {
-                                Ok(answer) => answer,
-                                Err(_) => return,
-                            },
-                            () = told_to(&stopped) => return,
-                        };
-                        match answer {
-                            Ok(1) => told.lock().unwrap().push(Ack { id, at: Instant::now(), pod: target.clone() }),
-                            // A replica: the Service may lead elsewhere by now. NOREPLICAS: it may pass.
-                            Err(error) if error.code() == Some("NOREPLICAS") => {}
-                            _ => return sleep(PAUSE).await,
-                        }
-                        if pod.is_none() && api.led("redis-master") != target {
-                            return;
-                        }
-                        sleep(PAUSE).await;
+/// Writes from `first` on, from the network of the process `sandbox`, to `pod`, or to where the Service `redis-master`
+/// leads at each new connection.
+pub fn start(sandbox: u32, api: &Shared, pod: Option<&str>, addresses: Vec<(String, String)>, first: i64) -> Writer {
+    let (api, pod) = (Arc::clone(api), pod.map(str::to_owned));
+    Writer::spawn(move |told, stopped| {
+        enter(sandbox);
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let mut id = first;
+        while !stopped.load(Ordering::Relaxed) {
+            let target = pod.clone().unwrap_or_else(|| api.led("redis-master"));
+            let limit = if pod.is_some() { PATIENCE } else { LIMIT };
+            let Some((_, address)) = addresses.iter().find(|(name, _)| *name == target) else { continue };
+            runtime.block_on(async {
+                let Some(mut client) = connect(address).await else { return sleep(PAUSE).await };
+                while !stopped.load(Ordering::Relaxed) {
+                    id += 1;
+                    let write = cmd("SADD").arg("acks").arg(id).clone();
+                    let answer: RedisResult<i64> = tokio::select! {
+                        answer = timeout(limit, write.query_async(&mut client)) => match answer {
+                            Ok(answer) => answer,
+                            Err(_) => return,
+                        },
+                        () = told_to(stopped) => return,
+                    };
+                    match answer {
+                        Ok(1) => told.lock().unwrap().push(Ack { id, at: Instant::now(), pod: target.clone() }),
+                        // A replica: the Service may lead elsewhere by now. NOREPLICAS: it may pass.
+                        Err(error) if error.code() == Some("NOREPLICAS") => {}
+                        _ => return sleep(PAUSE).await,
                     }
-                });
-            }
-        });
-        Self { acks, stop, thread: Some(thread) }
-    }
-
-    /// The acknowledged writes so far.
-    pub fn acks(&self) -> Vec<Ack> {
-        self.acks.lock().unwrap().clone()
-    }
-
-    /// Stops, and returns all of them.
-    pub fn finish(mut self) -> Vec<Ack> {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
+                    if pod.is_none() && api.led("redis-master") != target {
+                        return;
+                    }
+                    sleep(PAUSE).await;
+                }
+            });
         }
-        self.acks()
-    }
-}
-
-impl Drop for Writer {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-    }
+    })
 }
 
 async fn told_to(stopped: &AtomicBool) {

@@ -36,9 +36,8 @@ impl Writers {
         let mut writers = vec![Writer::start(world.sandbox("client"), Arc::clone(leads), addresses.clone(), first)];
         for (pod, _) in &addresses {
             let first = first + 1_000_000 * i64::try_from(writers.len()).unwrap();
-            let (sandbox, pod) = (world.sandbox(pod), pod.clone());
             // From the server's own network: being cut off does not silence it.
-            writers.push(Writer::start(sandbox, Arc::new(move || pod.clone()), addresses.clone(), first));
+            writers.push(Writer::start(world.sandbox(pod), pinned(pod), addresses.clone(), first));
         }
         let writers = Self { writers };
         writers.until_written(world, 20);
@@ -71,6 +70,12 @@ impl Written {
         let present: BTreeSet<i64> = rows.split(' ').map(|id| id.parse().unwrap()).collect();
         (lost(&self.all, &present), overlap(&self.all))
     }
+}
+
+/// One pod, whatever it is.
+pub fn pinned(pod: &str) -> Leads {
+    let pod = pod.to_owned();
+    Arc::new(move || pod.clone())
 }
 
 /// Where the Service of the primary leads.

@@ -12,6 +12,7 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls};
 
 use super::api::enter;
+use crate::pods::POSTGRES_PASSWORD;
 
 /// The pause between two commits.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -43,10 +44,7 @@ impl Writer {
     /// Writes rows from `first` on, from the network of the process `sandbox`, to the pod that `leads` names; when it
     /// names another, to that.
     pub fn start(sandbox: u32, leads: Leads, addresses: Vec<(String, String)>, first: i64) -> Self {
-        let acks: Arc<Mutex<Vec<Ack>>> = Arc::default();
-        let stop = Arc::new(AtomicBool::new(false));
-        let (told, stopped) = (Arc::clone(&acks), Arc::clone(&stop));
-        let thread = thread::spawn(move || {
+        Self::spawn(move |told, stopped| {
             enter(sandbox);
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             let mut id = first;
@@ -57,14 +55,14 @@ impl Writer {
                     continue;
                 };
                 runtime.block_on(async {
-                    let Some(client) = connect(address).await else { return sleep(PAUSE).await };
+                    let Some(client) = connect(address).await else { return };
                     while !stopped.load(Ordering::Relaxed) {
                         id += 1;
                         let row: [&(dyn ToSql + Sync); 1] = [&id];
                         match timeout(LIMIT, client.execute("INSERT INTO ack VALUES ($1)", &row)).await {
                             Ok(Ok(1)) => told.lock().unwrap().push(Ack { id, at: Instant::now(), pod: target.clone() }),
                             // Whether it was committed is not known: no acknowledgement.
-                            _ => return,
+                            _ => return sleep(PAUSE).await,
                         }
                         if leads() != target {
                             return;
@@ -72,9 +70,17 @@ impl Writer {
                         sleep(PAUSE).await;
                     }
                 });
+                // A server that refuses is not to be kept busy with that.
+                thread::sleep(5 * PAUSE);
             }
-        });
-        Self { acks, stop, thread: Some(thread) }
+        })
+    }
+
+    /// Runs a client in a thread, which tells what was acknowledged, until it is to stop.
+    pub fn spawn(client: impl FnOnce(&Mutex<Vec<Ack>>, &AtomicBool) + Send + 'static) -> Self {
+        let (acks, stop): (Arc<Mutex<Vec<Ack>>>, _) = (Arc::default(), Arc::new(AtomicBool::new(false)));
+        let (told, stopped) = (Arc::clone(&acks), Arc::clone(&stop));
+        Self { acks, stop, thread: Some(thread::spawn(move || client(&told, &stopped))) }
     }
 
     /// The acknowledged commits so far.
@@ -100,7 +106,7 @@ impl Drop for Writer {
 
 async fn connect(address: &str) -> Option<Client> {
     let mut config = tokio_postgres::Config::new();
-    config.host(address).user("saleor").password("shop-secret").dbname("saleor").connect_timeout(LIMIT);
+    config.host(address).user("saleor").password(POSTGRES_PASSWORD).dbname("saleor").connect_timeout(LIMIT);
     let (client, connection) = timeout(LIMIT, config.connect(NoTls)).await.ok()?.ok()?;
     tokio::spawn(connection);
     // A commit that a standby delays is not given up by the server: the client's own limit ends the wait.
@@ -116,6 +122,15 @@ pub fn longest_gap(acks: &[Ack]) -> Duration {
 /// Acknowledged rows that `present` lacks.
 pub fn lost(acks: &[Ack], present: &BTreeSet<i64>) -> Vec<i64> {
     acks.iter().map(|ack| ack.id).filter(|id| !present.contains(id)).collect()
+}
+
+/// The servers that acknowledged, one after the other: two names that alternate were primary at the same time, or again.
+pub fn reigns(acks: &[Ack]) -> Vec<String> {
+    let mut sorted = acks.to_vec();
+    sorted.sort_by_key(|ack| ack.at);
+    let mut pods: Vec<String> = sorted.into_iter().map(|ack| ack.pod).collect();
+    pods.dedup();
+    pods
 }
 
 /// Acknowledgements of one server after the first one of another that followed it: both were primary then.
