@@ -2,10 +2,13 @@
 //! once (HA.md).
 
 pub mod api;
+mod compare;
 mod harness;
 #[path = "../rehearsal/http.rs"]
 mod http;
+mod patroni;
 mod postgres;
 mod redis;
 mod redis_writer;
+mod shop;
 mod writer;

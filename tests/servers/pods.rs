@@ -53,6 +53,11 @@ impl World {
     /// Renders the environment `local` with `settings` (`--set`) and makes room for the pods of the
     /// StatefulSets `sets`. Nothing runs yet.
     pub fn new(sets: &[&str], settings: &[&str]) -> Self {
+        Self::of(render(settings), sets)
+    }
+
+    /// The same, of other objects than the rendered ones.
+    pub fn of(objects: Vec<Value>, sets: &[&str]) -> Self {
         // In memory: what is killed here is processes, never the machine.
         let dir = tempfile::Builder::new().prefix("keyboss-servers-").tempdir_in("/dev/shm").unwrap();
         let network = hold(&["--net"]);
@@ -66,7 +71,6 @@ impl World {
             ("WATCHDOG_PASSWORD", "watchdog-secret"),
         ];
         let config = config.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-        let objects = render(settings);
         let (pods, api, watchdogs) = (BTreeMap::new(), None, BTreeMap::new());
         let mut world = World { dir, network, objects, pods, config, restarts: true, api, watchdogs };
         for set in sets {

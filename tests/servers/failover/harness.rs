@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
+use super::shop::{pinned, service};
 use super::writer::{Writer, longest_gap, lost, overlap, reigns};
 use crate::pods::{POSTGRES_PASSWORD, World};
 use crate::postgres::{installed_in, is_primary, is_standby, sql};
@@ -24,7 +25,8 @@ fn served() -> World {
 }
 
 fn writer(world: &World, pod: Option<&str>, first: i64) -> Writer {
-    Writer::start(world.sandbox("client"), world.api(), pod, world.addresses("postgres"), first)
+    let leads = pod.map_or_else(|| service(world), pinned);
+    Writer::start(world.sandbox("client"), leads, world.addresses("postgres"), first)
 }
 
 fn leads(world: &World, watchdog: &str) -> bool {

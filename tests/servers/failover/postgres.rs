@@ -1,97 +1,9 @@
-//! PostgreSQL. Two pinned writers beside the shop's find out whether both servers acknowledge.
+//! PostgreSQL: a fault, and what has become of it.
 
-use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::writer::{Ack, Writer, longest_gap, lost, overlap};
-use crate::pods::World;
-use crate::postgres::{installed_in, is_primary, is_standby, sql, streams};
-
-const ZERO: &str = "postgres-0";
-const ONE: &str = "postgres-1";
-const QUICK: [&str; 0] = [];
-
-/// Two servers, with postgres-1 recorded as a synchronous standby by a leading watchdog.
-struct Shop {
-    world: World,
-    writers: Vec<Writer>,
-}
-
-impl Shop {
-    fn new() -> Self {
-        Self::with(&["watchdog-0"])
-    }
-
-    fn with(watchdogs: &[&str]) -> Self {
-        let mut world = installed_in(World::serve_api);
-        sql(&world, ZERO, "CREATE TABLE ack (id bigint PRIMARY KEY); GRANT ALL ON ack TO saleor");
-        watchdogs.iter().for_each(|name| world.start_watchdog(name, &QUICK));
-        let mut shop = Self { world, writers: Vec::new() };
-        shop.until_recorded(ZERO, ONE);
-        shop
-    }
-
-    fn recorded(&self, key: &str) -> String {
-        self.world.api().config(key).unwrap_or_default()
-    }
-
-    fn until_recorded(&mut self, primary: &str, standby: &str) {
-        let (host, standby) = (format!("{primary}.postgres"), standby.to_owned());
-        self.world.until(&format!("{primary} is recorded, with {standby:?}"), |world| {
-            let config = |key| world.api().config(key).unwrap_or_default();
-            config("POSTGRES_HOST") == host && config("POSTGRES_SYNCHRONOUS_STANDBY") == standby
-        });
-    }
-
-    /// Starts the shop's writer, and one pinned to each server.
-    fn write(&mut self) {
-        let (sandbox, addresses) = (self.world.sandbox("client"), self.world.addresses("postgres"));
-        let start = |pod, first| Writer::start(sandbox, self.world.api(), pod, addresses.clone(), first);
-        self.writers = vec![start(None, 0), start(Some(ZERO), 1_000_000), start(Some(ONE), 2_000_000)];
-        self.until_written(20);
-    }
-
-    /// Waits for so many more acknowledgements of the shop's writer.
-    fn until_written(&mut self, more: usize) {
-        let Self { world, writers } = self;
-        let count = writers[0].acks().len() + more;
-        world.until(&format!("{more} more rows"), |_| writers[0].acks().len() >= count);
-    }
-
-    /// Every acknowledged row is on the primary, and no server acknowledged after another had taken over: the longest
-    /// time without an acknowledgement.
-    fn verify(&mut self, primary: &str) -> Duration {
-        let written: Vec<Vec<Ack>> = self.writers.drain(..).map(Writer::finish).collect();
-        assert!(is_primary(&self.world, primary));
-        let rows = sql(&self.world, primary, "SELECT string_agg(id::text, ' ') FROM ack");
-        let present: BTreeSet<i64> = rows.split(' ').map(|id| id.parse().unwrap()).collect();
-        let all: Vec<Ack> = written.concat();
-        assert_eq!(lost(&all, &present), [0; 0], "acknowledged and lost, of {}", all.len());
-        assert!(overlap(&all).is_empty(), "two servers acknowledged: {:?}", overlap(&all));
-        longest_gap(&written[0])
-    }
-
-    /// The old primary has come back as a synchronous standby.
-    fn until_whole(&mut self, primary: &str, standby: &str) {
-        self.until_recorded(primary, standby);
-        self.world.until("streaming", |world| streams(world, primary, standby));
-        assert!(is_standby(&self.world, standby));
-    }
-
-    fn failed_over(&mut self, what: &str) {
-        self.until_recorded_primary(ONE);
-        self.until_written(50);
-        let gap = self.verify(ONE);
-        println!("{what}: {:.2} s without an acknowledgement", gap.as_secs_f32());
-    }
-
-    fn until_recorded_primary(&mut self, primary: &str) {
-        let host = format!("{primary}.postgres");
-        self.world.until(&format!("{primary} is recorded"), |world| {
-            world.api().config("POSTGRES_HOST") == Some(host.clone())
-        });
-    }
-}
+use super::shop::{ONE, QUICK, Shop, ZERO, switch_over};
+use crate::postgres::is_primary;
 
 #[test]
 #[ignore = "needs PostgreSQL: tests/run servers"]
@@ -207,8 +119,7 @@ fn while_the_api_server_is_away_healthy_servers_go_on() {
 fn a_switchover_takes_no_row_and_little_time() {
     let mut shop = Shop::new();
     shop.write();
-    let ask = serde_json::json!({"metadata": {"annotations": {"keyboss.io/switchover-postgres": "now"}}});
-    shop.world.api().patch("v1", "ConfigMap", "keyboss-config", &ask);
+    switch_over(&shop.world);
     shop.until_recorded_primary(ONE);
     shop.until_whole(ONE, ZERO);
     shop.until_written(50);

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls};
 
-use super::api::{Shared, enter};
+use super::api::enter;
 use crate::pods::POSTGRES_PASSWORD;
 
 /// The pause between two commits.
@@ -30,6 +30,9 @@ pub struct Ack {
     pub pod: String,
 }
 
+/// Tells which pod a client is to write to; empty while nobody knows.
+pub type Leads = Arc<dyn Fn() -> String + Send + Sync>;
+
 /// A client in a thread.
 pub struct Writer {
     acks: Arc<Mutex<Vec<Ack>>>,
@@ -38,16 +41,15 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Writes rows from `first` on, from the network of the process `sandbox`, to `pod`, or to where the Service
-    /// `postgres-primary` leads at each new connection.
-    pub fn start(sandbox: u32, api: &Shared, pod: Option<&str>, addresses: Vec<(String, String)>, first: i64) -> Self {
-        let (api, pod) = (Arc::clone(api), pod.map(str::to_owned));
+    /// Writes rows from `first` on, from the network of the process `sandbox`, to the pod that `leads` names; when it
+    /// names another, to that.
+    pub fn start(sandbox: u32, leads: Leads, addresses: Vec<(String, String)>, first: i64) -> Self {
         Self::spawn(move |told, stopped| {
             enter(sandbox);
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
             let mut id = first;
             while !stopped.load(Ordering::Relaxed) {
-                let target = pod.clone().unwrap_or_else(|| api.led("postgres-primary"));
+                let target = leads();
                 let Some((_, address)) = addresses.iter().find(|(name, _)| *name == target) else {
                     thread::sleep(PAUSE);
                     continue;
@@ -62,7 +64,7 @@ impl Writer {
                             // Whether it was committed is not known: no acknowledgement.
                             _ => return sleep(PAUSE).await,
                         }
-                        if pod.is_none() && api.led("postgres-primary") != target {
+                        if leads() != target {
                             return;
                         }
                         sleep(PAUSE).await;

@@ -16,13 +16,16 @@ impl World {
         let mut mounts = Vec::new();
         for mount in array(&container["volumeMounts"]) {
             let volume = text(&mount["name"]);
-            let folder = self.volume(name, volume);
+            let source = array(&spec["volumes"]).iter().find(|each| each["name"] == volume);
+            let folder = match source.and_then(|source| source["hostPath"]["path"].as_str()) {
+                Some(path) => path.into(),
+                None => self.volume(name, volume),
+            };
             if !folder.exists() {
                 fs::create_dir_all(&folder).unwrap();
                 fs::set_permissions(&folder, fs::Permissions::from_mode(0o2775)).unwrap();
                 chown(&folder, Some(0), Some(999)).unwrap(); // as fsGroup leaves it
             }
-            let source = array(&spec["volumes"]).iter().find(|each| each["name"] == volume);
             if let Some(map) = source.and_then(|source| source["configMap"]["name"].as_str()) {
                 for (file, content) in self.object("ConfigMap", map)["data"].as_object().unwrap() {
                     fs::write(folder.join(file), text(content)).unwrap();

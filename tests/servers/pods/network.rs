@@ -33,7 +33,7 @@ impl World {
     }
 
     /// Adds a pod to the network.
-    pub(super) fn add(&mut self, name: &str, set: &str) {
+    pub fn add(&mut self, name: &str, set: &str) {
         let number = self.pods.len() + 2;
         let address = format!("10.9.0.{number}");
         let hardware = format!("02:00:0a:09:00:{number:02x}");
