@@ -204,7 +204,9 @@ pub async fn settle(context: &Context, stored: &Stored, state: &State) -> Outcom
     if stored.record.epoch > 0 {
         restart_clients(context, stored.record.epoch).await?;
     }
-    let record = Record { standby: None, timeline: state.timeline, ..stored.record.clone() };
+    // On a new timeline nobody has everything yet.
+    let standby = stored.record.standby.clone().filter(|_| state.timeline == stored.record.timeline);
+    let record = Record { standby, timeline: state.timeline, ..stored.record.clone() };
     let stored = stored.write(&context.client, &context.permit, &record).await.map_err(told)?;
     if stored.is_switchover_asked() {
         stored.answer_switchover(&context.client, &context.permit).await.map_err(told)?;

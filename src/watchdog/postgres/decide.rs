@@ -16,8 +16,7 @@ pub enum Pod {
     Running,
     /// It is being deleted.
     Leaving,
-    /// Its container has ended, or it is gone: whatever ran there acknowledges nothing more
-    /// (HA.md, rule 1a).
+    /// Its container has ended, or it is gone. That only saves probes: what may be promoted is decided by the record.
     Down,
 }
 
@@ -186,7 +185,7 @@ impl Seen<'_> {
         if !gone && self.primary.failures < self.patience {
             return Step::Wait;
         }
-        if !gone && matches!(answer, Answer::Hung) && self.other.heard.is_some_and(|ago| ago < self.silence) {
+        if !gone && self.other.heard.is_some_and(|ago| ago < self.silence) {
             return Step::Alarm(format!("{name} does not answer the watchdog, but it answers {}", self.other.name));
         }
         match self.candidate() {

@@ -114,6 +114,10 @@ impl Guard<'_> {
         let Some(primary) = PODS.into_iter().find(|pod| *pod == record.primary) else {
             return Ok(self.alarmed(format!("POSTGRES_HOST names {}, which is neither {PODS:?}", record.primary)));
         };
+        if self.view(primary).failures >= context.settings.failures {
+            // What it says of the primary, and of itself, is to be from now (HA.md, rule 6).
+            self.look_anew(other).await;
+        }
         let seen = Seen {
             record,
             primary: self.side(primary),
@@ -157,7 +161,7 @@ impl Guard<'_> {
         let since = self.view(&seen.primary.name).failing_since;
         match (fails, self.first_sign) {
             (true, None) => self.first_sign = since.or(Some(Instant::now())),
-            (false, Some(_)) if record.timeline != 0 && seen.led == seen.primary.name => self.first_sign = None,
+            (false, Some(_)) if seen.led == seen.primary.name => self.first_sign = None,
             _ => {}
         }
     }
@@ -167,12 +171,13 @@ impl Guard<'_> {
         match step {
             Step::Wait => self.said.clear(),
             Step::Alarm(words) => self.alarm("PostgresAlarm", words),
-            Step::FailOver(why) => self.fail_over(why, stored, primary, other).await?,
-            Step::Promote => {
-                tracing::info!("{primary} is recorded as primary and not promoted yet: finishing that");
-                self.promote(&stored.record).await?;
-                self.look_anew(primary).await;
+            Step::FailOver(why) => {
+                tracing::warn!("{why}: {other} becomes primary");
+                self.first_sign.get_or_insert_with(Instant::now);
+                let stored = act::appoint(context, stored, other, &self.state(other)?).await?;
+                self.promote(&stored.record, primary, why).await?;
             }
+            Step::Promote => self.promote(&stored.record, other, "a failover was begun and not finished").await?,
             Step::Settle => {
                 act::settle(context, stored, &self.state(primary)?).await?;
                 tracing::info!("Service postgres-primary leads to {primary}");
@@ -204,27 +209,24 @@ impl Guard<'_> {
         Ok(())
     }
 
-    async fn fail_over(&mut self, why: &str, stored: &Stored, primary: &str, other: &str) -> Result<(), String> {
+    /// Promotes the recorded primary, and cuts the old one off: in a switchover it is alive, and its clients are to notice
+    /// at once.
+    async fn promote(&mut self, record: &Record, old: &str, why: &str) -> Result<(), String> {
         let context = self.context;
+        let new = &record.primary;
         let began = *self.first_sign.get_or_insert_with(Instant::now);
-        tracing::warn!("{why}: {other} becomes primary");
-        let stored = act::appoint(context, stored, other, &self.state(other)?).await?;
-        self.promote(&stored.record).await?;
+        act::promote(context, record, &self.session(new)?).await?;
         let took = began.elapsed();
         context.metrics.failed_over(System::postgres, took);
-        let words = format!("{other} is primary, {:.1} s after the first sign: {why}", took.as_secs_f32());
+        let words = format!("{new} is primary, {:.1} s after the first sign: {why}", took.as_secs_f32());
         context.teller.note(SET, "PostgresFailover", &words);
-        // The old one may be alive: a switchover. Its clients are to notice at once.
-        if let Some(old) = self.view(primary).session {
-            let _ = act::fence(context, &old).await;
+        if let Some(session) = self.view(old).session {
+            // Tried again as long as it answers as a primary.
+            let _ = act::fence(context, &session).await;
         }
         self.first_sign = None;
-        self.look_anew(other).await;
+        self.look_anew(new).await;
         Ok(())
-    }
-
-    async fn promote(&mut self, record: &Record) -> Result<(), String> {
-        act::promote(self.context, record, &self.session(&record.primary)?).await
     }
 
     /// Waits for the next answer of a pod, so that no step is taken on one from before.

@@ -1,5 +1,6 @@
 //! One PostgreSQL server, asked over SQL (HA.md, rule 7).
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -178,23 +179,30 @@ impl Session {
     }
 }
 
-/// What an error says about the server (<https://www.postgresql.org/docs/15/errcodes-appendix.html>).
+/// What an error says about the server (<https://www.postgresql.org/docs/15/errcodes-appendix.html>; HA.md, rule 7).
 fn classify(error: &Error) -> Answer {
     if let Some(code) = error.code() {
         // Ours was ended by the next leader or by a shutdown: the server itself is asked again.
         let ended = [SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN];
         return if ended.contains(code) { Answer::Crashed(words(error)) } else { Answer::Alive(words(error)) };
     }
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(inner) = source {
-        if inner.downcast_ref::<std::io::Error>().is_some_and(|error| {
-            matches!(error.kind(), std::io::ErrorKind::TimedOut | std::io::ErrorKind::HostUnreachable)
-        }) {
-            return Answer::Hung;
-        }
-        source = inner.source();
+    if error.is_closed() {
+        return Answer::Crashed(words(error));
     }
-    Answer::Crashed(words(error))
+    let causes = std::iter::successors(std::error::Error::source(error), |cause| cause.source());
+    match causes.filter_map(|cause| cause.downcast_ref::<io::Error>()).next() {
+        Some(cause) if says_that_nobody_is_there(cause.kind()) => Answer::Crashed(words(error)),
+        // No route, no name for the pod: as silent as a server that hangs.
+        Some(_) => Answer::Hung,
+        // It answered, and not as we understand it: a refused password, say.
+        None => Answer::Alive(words(error)),
+    }
+}
+
+/// Whether a connection that failed like this failed because no server is at its other end.
+fn says_that_nobody_is_there(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionRefused, ConnectionReset, UnexpectedEof};
+    matches!(kind, ConnectionRefused | ConnectionReset | ConnectionAborted | BrokenPipe | UnexpectedEof)
 }
 
 /// An error with its causes. A server's own words hold no secret: a password is never in them.
@@ -206,4 +214,34 @@ fn words(error: &Error) -> String {
         source = inner.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::ErrorKind::{ConnectionRefused, ConnectionReset, HostUnreachable, Other, TimedOut, UnexpectedEof};
+
+    use super::*;
+
+    #[test]
+    fn only_a_server_that_is_gone_has_crashed() {
+        // HA.md, rule 7. `Other`: the cluster's DNS does not answer the watchdog.
+        for (kind, crashed) in [
+            (ConnectionRefused, true),
+            (ConnectionReset, true),
+            (UnexpectedEof, true),
+            (TimedOut, false),
+            (HostUnreachable, false),
+            (Other, false),
+        ] {
+            assert_eq!(says_that_nobody_is_there(kind), crashed, "{kind}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_nowhere_is_no_crash() {
+        let answer = Session::open("postgres-0.invalid", 1, "", Duration::from_secs(5)).await.err();
+        assert!(matches!(answer, Some(Answer::Hung)), "{answer:?}");
+        let answer = Session::open("127.0.0.1", 1, "", Duration::from_secs(5)).await.err();
+        assert!(matches!(answer, Some(Answer::Crashed(_))), "{answer:?}");
+    }
 }

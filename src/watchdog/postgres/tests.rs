@@ -155,6 +155,7 @@ fn a_primary_that_answers_somebody_is_not_replaced() {
         ("it hangs", "fail over", case().fails(Answer::Hung, 3)),
         ("it hangs, twice", "wait", case().fails(Answer::Hung, 2)),
         ("it answers the standby", "alarm", heard(case().fails(Answer::Hung, 30), RECENT)),
+        ("it refuses the watchdog, and answers the standby", "alarm", heard(case().fails(crashed(), 30), RECENT)),
         ("its walsender is only not yet missed", "fail over", heard(case().fails(Answer::Hung, 3), LONG_AGO)),
         ("its slots are full", "wait", case().fails(alive(), 2)),
         ("its slots stay full", "alarm", case().fails(alive(), 100)),
