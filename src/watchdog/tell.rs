@@ -35,9 +35,12 @@ impl Teller {
     }
 
     fn event(&self, set: &str, kind: &str, reason: &str, message: &str) {
-        let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let now = Timestamp::now();
+        // As client-go names them: no two are told in the same nanosecond.
+        let name = format!("{set}.{:x}", now.as_nanosecond());
+        let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let event = json!({
-            "metadata": {"generateName": format!("{set}."), "namespace": self.namespace},
+            "metadata": {"name": name, "namespace": self.namespace},
             "involvedObject": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": set, "namespace": self.namespace},
             "type": kind, "reason": reason, "message": message, "count": 1,
             "firstTimestamp": now, "lastTimestamp": now,

@@ -3,6 +3,7 @@
 mod adopt;
 mod applied;
 mod deploys;
+mod failover;
 mod history;
 mod http;
 mod lock;

@@ -71,7 +71,7 @@ impl Api {
         });
         listens.recv().unwrap();
         let kubeconfig = folder.join("kubeconfig");
-        let config = http::kubeconfig(&format!("http://{address}"), "test", "keyboss");
+        let config = http::kubeconfig(&format!("http://{address}"), "k3d-test", "keyboss");
         std::fs::write(&kubeconfig, config.to_string()).unwrap();
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let client = runtime.block_on(async { face.client("keyboss") });
@@ -129,6 +129,14 @@ impl Api {
     pub fn led(&self, service: &str) -> String {
         let service = self.get("v1", "Service", service);
         service["spec"]["selector"]["statefulset.kubernetes.io/pod-name"].as_str().unwrap_or_default().to_owned()
+    }
+
+    /// What Events of a reason say.
+    pub fn events(&self, reason: &str) -> Vec<String> {
+        let server = self.face.server();
+        let all = server.store().list(Kind::named("v1", "Event").unwrap(), "keyboss");
+        let of = all.filter(|event| event["reason"] == reason);
+        of.map(|event| event["message"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// The watchdog that leads; empty when none does.

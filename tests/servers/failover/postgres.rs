@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::shop::{ONE, QUICK, Shop, ZERO, switch_over};
+use super::shop::{ONE, QUICK, Shop, ZERO};
 use crate::postgres::is_primary;
 
 #[test]
@@ -18,6 +18,17 @@ fn a_killed_primary_is_replaced_and_rejoins() {
     println!("old primary back as a synchronous standby: {:.1} s", began.elapsed().as_secs_f32());
     assert_eq!(shop.recorded("POSTGRES_EPOCH"), "1");
     assert_eq!(shop.world.api().led("postgres-primary"), ONE);
+    // Whoever may hold a stale connection was restarted, and it was told and counted.
+    for client in ["saleor-api", "celery-worker", "celery-beat"] {
+        let client = shop.world.api().get("apps/v1", "Deployment", client);
+        assert_eq!(client["spec"]["template"]["metadata"]["annotations"]["keyboss.io/postgres-epoch"], "1", "{client}");
+    }
+    let told = shop.world.api().events("PostgresFailover");
+    assert!(told.iter().any(|message| message.contains("postgres-1 is primary")), "{told:?}");
+    let metrics = shop.world.metrics("watchdog-0");
+    for line in ["failovers_total{system=\"postgres\"} 1", "postgres_synchronous 1", "leader 1", "up 1"] {
+        assert!(metrics.contains(&format!("keyboss_watchdog_{line}\n")), "{line}: {metrics}");
+    }
     // And back: the rejoined standby is known to be on the new timeline.
     shop.world.kill(&[ONE]);
     shop.until_recorded_primary(ZERO);
@@ -119,8 +130,8 @@ fn while_the_api_server_is_away_healthy_servers_go_on() {
 fn a_switchover_takes_no_row_and_little_time() {
     let mut shop = Shop::new();
     shop.write();
-    switch_over(&shop.world);
-    shop.until_recorded_primary(ONE);
+    let told = shop.world.keyboss(&["failover", "postgres", "--local", "--yes"]);
+    assert_eq!(String::from_utf8_lossy(&told.stdout), "PostgreSQL: postgres-1 leads now\n", "{told:?}");
     shop.until_whole(ONE, ZERO);
     shop.until_written(50);
     let gap = shop.verify(ONE);

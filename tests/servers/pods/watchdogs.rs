@@ -3,12 +3,12 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use super::World;
-use super::commands::{command, run};
+use super::commands::{command, run, run_any};
 use crate::failover::api::enter;
 
 /// How long `/metrics` may take.
@@ -34,6 +34,17 @@ impl World {
             .stderr(log.try_clone().unwrap())
             .stdout(log);
         self.watchdogs.insert(name.to_owned(), command.spawn().expect("setpriv, nsenter and unshare are installed"));
+    }
+
+    /// Runs `keyboss` as a person at a computer of the network does.
+    pub fn keyboss(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new("nsenter");
+        command
+            .args(["--net", "--target", &self.sandbox("client").to_string(), env!("CARGO_BIN_EXE_keyboss")])
+            .args(arguments)
+            .arg("--kubeconfig")
+            .arg(self.api().kubeconfig());
+        run_any(command)
     }
 
     /// Sends a signal to a watchdog; one that ends by it is waited for, and can be started again.
