@@ -18,6 +18,7 @@ mod ownership;
 mod records;
 mod restore;
 mod take_over;
+mod typed;
 mod watch;
 
 pub use access::{Access, denied};

@@ -20,6 +20,6 @@ pub async fn run(arguments: FailoverArgs, redactor: Redactor) -> Result<()> {
     if !confirm(&question, "yes", arguments.yes)? {
         bail!("not confirmed: nothing has changed");
     }
-    let leads = switch_over(cluster.client(), cluster.namespace(), system).await?;
+    let leads = switch_over(cluster, system).await?;
     Ok(print_lines(&[format!("{system}: {leads} leads now")], &redactor)?)
 }

@@ -5,13 +5,11 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Client;
-use kube::api::{Api, Patch, PatchParams};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
 use super::{CONFIG, System};
-use crate::cluster::call;
+use crate::cluster::{Cluster, FIELD_MANAGER};
 
 /// How long a switchover is waited for.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -22,16 +20,18 @@ const GLANCE: Duration = Duration::from_millis(200);
 ///
 /// # Errors
 /// When no watchdog takes the request, or it refuses; nothing has changed then.
-pub async fn switch_over(client: &Client, namespace: &str, system: System) -> Result<String> {
-    let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-    let note = |value: Value| json!({"metadata": {"annotations": {system.switchover(): value}}});
-    let params = PatchParams { field_manager: Some("keyboss".to_owned()), ..PatchParams::default() };
-    let before = call(api.patch(CONFIG, &params, &Patch::Merge(&note(json!(Timestamp::now().to_string()))))).await;
+pub async fn switch_over(cluster: &Cluster, system: System) -> Result<String> {
+    let namespace = cluster.namespace();
+    let ask = async |value: Value| {
+        let note = json!({"metadata": {"annotations": {system.switchover(): value}}});
+        cluster.merge_blindly::<ConfigMap>(CONFIG, FIELD_MANAGER, note).await
+    };
+    let before = ask(json!(Timestamp::now().to_string())).await;
     let before = leads(&before.with_context(|| format!("ConfigMap {CONFIG} of namespace {namespace}"))?, system);
     let began = Instant::now();
     loop {
         sleep(GLANCE).await;
-        let config = call(api.get(CONFIG)).await?;
+        let config = cluster.read(CONFIG).await?;
         let now = leads(&config, system);
         let is_answered = config.metadata.annotations.is_none_or(|notes| !notes.contains_key(system.switchover()));
         if is_answered && now != before {
@@ -41,7 +41,7 @@ pub async fn switch_over(client: &Client, namespace: &str, system: System) -> Re
             bail!("the watchdog refused, and {before} leads on; `kubectl get events -n {namespace}` says why");
         }
         if began.elapsed() > LIMIT {
-            call(api.patch(CONFIG, &params, &Patch::Merge(&note(Value::Null)))).await?;
+            ask(Value::Null).await?;
             bail!(
                 "no watchdog did it within {} s, and the request is taken back; {before} leads on. \
                  `kubectl logs -n {namespace} deployment/postgres-watchdog --all-containers` says why",

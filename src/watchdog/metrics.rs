@@ -31,6 +31,14 @@ impl System {
         }
     }
 
+    /// The Service by which the shop reaches it.
+    pub fn service(self) -> &'static str {
+        match self {
+            Self::postgres => "postgres-primary",
+            Self::redis => "redis-master",
+        }
+    }
+
     /// The annotation of `keyboss-config` that asks for a switchover.
     pub fn switchover(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@
 //! `keyboss-config`, from the pods, and from the servers themselves. So whoever leads next goes on where the last one was.
 
 mod ask;
+mod lead;
 mod leader;
 mod metrics;
 mod postgres;
@@ -18,25 +19,25 @@ use std::time::Duration;
 
 use anyhow::Result;
 use kube::Client;
+use tokio::time::timeout;
 
 pub use ask::switch_over;
 pub use metrics::{Metrics, System};
-pub use record::{CONFIG, Record, Stored};
+use record::{CONFIG, Record, Stored};
 use tell::Teller;
 
-use crate::cluster::{Clock, Cluster, Permit, Served};
+use crate::cluster::{Clock, Cluster, Fault, Permit, Served};
 
 /// Who writes what a failover changes (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers>).
 pub const FIELD_MANAGER: &str = "keyboss-watchdog";
 
 /// How a watchdog works.
-#[derive(Clone, Debug)]
 pub struct Settings {
     /// Who this is: the pod's name.
     pub identity: String,
     /// Where `/healthz` and `/metrics` are served.
     pub listen: SocketAddr,
-    /// How often each server is asked, and how long it may take to answer.
+    /// How often each server is asked; it may take three quarters of that to answer.
     pub probe_interval: Duration,
     /// So many probes in a row have to fail.
     pub failures: u32,
@@ -46,21 +47,21 @@ pub struct Settings {
     pub postgres_password: String,
 }
 
+/// The API server is away when it takes longer.
+const ANSWER: Duration = Duration::from_secs(2);
+
 /// What a leading watchdog works with.
-#[derive(Clone)]
-pub struct Context {
-    /// The API server.
-    pub client: Client,
-    /// The namespace of everything.
-    pub namespace: String,
+struct Context {
+    /// The namespace of everything. A write to it asks first whether this watchdog still leads.
+    cluster: Cluster,
     /// How it works.
-    pub settings: Arc<Settings>,
+    settings: Arc<Settings>,
     /// Whether it still leads: asked before each step that cannot be taken back (HA.md, rule 4).
-    pub permit: Permit,
+    permit: Permit,
     /// What it counts.
-    pub metrics: Metrics,
+    metrics: Metrics,
     /// Its voice: the log and Kubernetes Events.
-    pub teller: Teller,
+    teller: Teller,
 }
 
 /// Runs until `stop` resolves, and hands the lead over then.
@@ -70,8 +71,8 @@ pub struct Context {
 pub async fn run(client: Client, namespace: &str, settings: Settings, stop: impl Future<Output = ()>) -> Result<()> {
     let settings = Arc::new(settings);
     let metrics = Metrics::default();
-    let teller = Teller::new(&client, namespace, &settings.identity);
-    let cluster = Cluster::new(client.clone(), namespace, Served::default());
+    let cluster = Cluster::new(client, namespace, Served::default());
+    let teller = Teller::new(&cluster, &settings.identity);
     let clock = Clock::start();
     let holder = leader::holder(&settings.identity);
     let listener = serve::listen(settings.listen).await?;
@@ -85,8 +86,7 @@ pub async fn run(client: Client, namespace: &str, settings: Settings, stop: impl
             () = &mut stop => return Ok(()),
         };
         let context = Context {
-            client: client.clone(),
-            namespace: namespace.to_owned(),
+            cluster: cluster.with_permit(lock.permit()),
             settings: Arc::clone(&settings),
             permit: lock.permit().clone(),
             metrics: metrics.clone(),
@@ -108,4 +108,9 @@ pub async fn run(client: Client, namespace: &str, settings: Settings, stop: impl
         metrics.lead(false);
         tracing::warn!("{} leads no longer: {reason}", settings.identity);
     }
+}
+
+/// What a request comes to that is not waited for longer than the API server takes when it is well.
+async fn in_time<T>(request: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    timeout(ANSWER, request).await.unwrap_or(Err(Fault::TimedOut))
 }

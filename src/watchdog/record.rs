@@ -4,13 +4,11 @@
 //! may take over. All of it is one object, so one compare-and-swap writes all of it.
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::Client;
-use kube::api::{Api, Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio_postgres::types::PgLsn;
 
 use super::{FIELD_MANAGER, System};
-use crate::cluster::{Fault, Permit, call};
+use crate::cluster::{Cluster, Fault};
 
 /// The ConfigMap.
 pub const CONFIG: &str = "keyboss-config";
@@ -64,9 +62,8 @@ impl Stored {
     ///
     /// # Errors
     /// When the API server does not answer, or it names no pod.
-    pub async fn read(client: &Client, namespace: &str) -> Result<Self, Fault> {
-        let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-        Self::of(call(api.get(CONFIG)).await?)
+    pub async fn read(cluster: &Cluster) -> Result<Self, Fault> {
+        Self::of(cluster.read(CONFIG).await?)
     }
 
     /// Whether somebody asks for a switchover.
@@ -78,7 +75,7 @@ impl Stored {
     ///
     /// # Errors
     /// A conflict when somebody else wrote it, or the API server's own.
-    pub async fn write(&self, client: &Client, permit: &Permit, record: &Record) -> Result<Self, Fault> {
+    pub async fn write(&self, cluster: &Cluster, record: &Record) -> Result<Self, Fault> {
         let data = json!({
             System::postgres.record(): format!("{}.postgres", record.primary),
             STANDBY: record.standby.clone().unwrap_or_default(),
@@ -86,23 +83,23 @@ impl Stored {
             LSN: record.lsn.to_string(),
             EPOCH: record.epoch.to_string(),
         });
-        self.patch(client, permit, json!({"data": data})).await
+        Self::of(cluster.merge(&self.config, FIELD_MANAGER, json!({ "data": data })).await?)
     }
 
     /// Takes the request for a switchover away, on the same terms.
     ///
     /// # Errors
     /// As [`Self::write`].
-    pub async fn answer_switchover(&self, client: &Client, permit: &Permit) -> Result<Self, Fault> {
-        self.patch(client, permit, json!({"metadata": {"annotations": {System::postgres.switchover(): null}}})).await
+    pub async fn answer_switchover(&self, cluster: &Cluster) -> Result<(), Fault> {
+        forget_switchover(cluster, &self.config, System::postgres).await
     }
+}
 
-    async fn patch(&self, client: &Client, permit: &Permit, mut patch: Value) -> Result<Self, Fault> {
-        let metadata = &self.config.metadata;
-        let api: Api<ConfigMap> = Api::namespaced(client.clone(), metadata.namespace.as_deref().unwrap_or_default());
-        patch["metadata"]["resourceVersion"] = json!(metadata.resource_version);
-        permit.check()?;
-        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-        Self::of(call(api.patch(CONFIG, &params, &Patch::Merge(&patch))).await?)
-    }
+/// Takes the request for a switchover away from `keyboss-config`, if that is still as it was read.
+///
+/// # Errors
+/// As [`Stored::write`].
+pub async fn forget_switchover(cluster: &Cluster, config: &ConfigMap, system: System) -> Result<(), Fault> {
+    let removed = json!({"metadata": {"annotations": {system.switchover(): null}}});
+    cluster.merge(config, FIELD_MANAGER, removed).await.map(drop)
 }

@@ -3,23 +3,22 @@
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
-use kube::Client;
-use kube::api::{Api, PostParams};
 use serde_json::json;
+
+use super::FIELD_MANAGER;
+use crate::cluster::Cluster;
 
 /// A voice.
 #[derive(Clone)]
 pub struct Teller {
-    events: Api<Event>,
-    namespace: String,
+    cluster: Cluster,
     identity: String,
 }
 
 impl Teller {
     /// The voice of one watchdog.
-    pub fn new(client: &Client, namespace: &str, identity: &str) -> Self {
-        let events = Api::namespaced(client.clone(), namespace);
-        Self { events, namespace: namespace.to_owned(), identity: identity.to_owned() }
+    pub fn new(cluster: &Cluster, identity: &str) -> Self {
+        Self { cluster: cluster.clone(), identity: identity.to_owned() }
     }
 
     /// Says what was done to a StatefulSet's pods. Nothing waits for it: an Event that the server refuses is in the log.
@@ -40,18 +39,19 @@ impl Teller {
         let name = format!("{set}.{:x}", now.as_nanosecond());
         let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let event = json!({
-            "metadata": {"name": name, "namespace": self.namespace},
-            "involvedObject": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": set, "namespace": self.namespace},
+            "metadata": {"name": name, "namespace": self.cluster.namespace()},
+            "involvedObject": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": set,
+                "namespace": self.cluster.namespace()},
             "type": kind, "reason": reason, "message": message, "count": 1,
             "firstTimestamp": now, "lastTimestamp": now,
-            "source": {"component": "keyboss-watchdog"},
-            "reportingComponent": "keyboss-watchdog", "reportingInstance": self.identity,
+            "source": {"component": FIELD_MANAGER},
+            "reportingComponent": FIELD_MANAGER, "reportingInstance": self.identity,
         });
         let Ok(event) = serde_json::from_value::<Event>(event) else { return };
-        let events = self.events.clone();
+        let cluster = self.cluster.clone();
         tokio::spawn(async move {
-            if let Err(error) = events.create(&PostParams::default(), &event).await {
-                tracing::debug!("an Event was not taken: {error}");
+            if let Err(fault) = cluster.tell(&event).await {
+                tracing::debug!("an Event was not taken: {fault}");
             }
         });
     }

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::ConfigMap;
+use keyboss::cluster::{Cluster, Served};
 use keyboss::rehearsal::face::Face;
 use keyboss::watchdog::{System, switch_over};
-use kube::Client;
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -14,13 +14,16 @@ use crate::stage::{create_namespace, face};
 
 const NOTE: &str = "keyboss.io/switchover-postgres";
 
-async fn recorded(face: &Face) -> (Client, Api<ConfigMap>) {
+fn cluster(face: &Face) -> Cluster {
+    Cluster::new(face.client("keyboss"), "keyboss", Served::default())
+}
+
+async fn recorded(face: &Face) -> (Cluster, Api<ConfigMap>) {
     create_namespace(face, "keyboss").await;
-    let client = face.client("keyboss");
-    let configs: Api<ConfigMap> = Api::namespaced(client.clone(), "keyboss");
+    let configs: Api<ConfigMap> = Api::namespaced(face.client("keyboss"), "keyboss");
     let config = json!({"metadata": {"name": "keyboss-config"}, "data": {"POSTGRES_HOST": "postgres-0.postgres"}});
     configs.create(&PostParams::default(), &serde_json::from_value(config).unwrap()).await.unwrap();
-    (client, configs)
+    (cluster(face), configs)
 }
 
 /// A watchdog that answers after a second.
@@ -38,8 +41,8 @@ async fn a_switchover_is_done_or_refused_by_the_watchdog() {
         (json!({"POSTGRES_HOST": "postgres-1.postgres"}), Ok("postgres-1")),
         (json!({}), Err("the watchdog refused, and postgres-0 leads on")),
     ] {
-        let (client, configs) = recorded(&face()).await;
-        let (told, ()) = tokio::join!(switch_over(&client, "keyboss", System::postgres), answer(&configs, data));
+        let (cluster, configs) = recorded(&face()).await;
+        let (told, ()) = tokio::join!(switch_over(&cluster, System::postgres), answer(&configs, data));
         match (told, said) {
             (Ok(pod), Ok(expected)) => assert_eq!(pod, expected),
             (Err(error), Err(expected)) => assert!(error.to_string().contains(expected), "{error}"),
@@ -50,8 +53,8 @@ async fn a_switchover_is_done_or_refused_by_the_watchdog() {
 
 #[tokio::test(start_paused = true)]
 async fn a_request_that_no_watchdog_takes_is_taken_back() {
-    let (client, configs) = recorded(&face()).await;
-    let error = switch_over(&client, "keyboss", System::postgres).await.unwrap_err().to_string();
+    let (cluster, configs) = recorded(&face()).await;
+    let error = switch_over(&cluster, System::postgres).await.unwrap_err().to_string();
     assert!(error.contains("no watchdog did it within 60 s") && error.contains("postgres-0 leads on"), "{error}");
     let notes = configs.get("keyboss-config").await.unwrap().metadata.annotations.unwrap_or_default();
     assert!(!notes.contains_key(NOTE), "{notes:?}");
@@ -59,6 +62,6 @@ async fn a_request_that_no_watchdog_takes_is_taken_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_namespace_without_a_shop_is_named() {
-    let error = switch_over(&face().client("keyboss"), "keyboss", System::redis).await.unwrap_err();
+    let error = switch_over(&cluster(&face()), System::redis).await.unwrap_err();
     assert!(format!("{error:#}").contains("ConfigMap keyboss-config of namespace keyboss"), "{error:#}");
 }

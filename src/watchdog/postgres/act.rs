@@ -5,18 +5,15 @@ use std::time::Duration;
 use futures::future::join;
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::Service;
-use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
 use super::decide::named;
 use super::server::{Session, State};
-use crate::cluster::{Fault, call};
+use crate::cluster::Fault;
+use crate::watchdog::lead::lead;
 use crate::watchdog::{Context, FIELD_MANAGER, Record, Stored};
 
-/// The Service by which the shop reaches its primary, and the label that it selects one pod by.
-const SERVICE: &str = "postgres-primary";
-const POD_LABEL: &str = "statefulset.kubernetes.io/pod-name";
 /// Those whose connections lead to the old primary.
 const CLIENTS: [&str; 3] = ["saleor-api", "celery-worker", "celery-beat"];
 /// The failover that a client's pods were last restarted for.
@@ -45,7 +42,7 @@ fn told(fault: Fault) -> String {
 /// Records that commits wait for nobody, then lets them (HA.md, rule 2: first the record).
 pub async fn release(context: &Context, stored: &Stored, primary: &Session) -> Outcome {
     let alone = Record { standby: None, ..stored.record.clone() };
-    stored.write(&context.client, &context.permit, &alone).await.map_err(told)?;
+    stored.write(&context.cluster, &alone).await.map_err(told)?;
     unbind(context, primary).await
 }
 
@@ -103,13 +100,13 @@ pub async fn enlist(
         }
         let record =
             Record { standby: Some(standby.to_owned()), timeline: state.timeline, lsn: mark, ..stored.record.clone() };
-        stored.write(&context.client, &context.permit, &record).await.map_err(told)
+        stored.write(&context.cluster, &record).await.map_err(told)
     };
     match enlisted.await {
         Ok(_) => Ok(()),
         Err(why) => {
             // The record may have been written, and the answer lost: then commits go on waiting until it is read again.
-            let recorded = Stored::read(&context.client, &context.namespace).await.map_err(told)?;
+            let recorded = Stored::read(&context.cluster).await.map_err(told)?;
             if recorded.record.standby.is_none() {
                 unbind(context, primary).await?;
             }
@@ -146,11 +143,11 @@ pub async fn appoint(context: &Context, stored: &Stored, standby: &str, state: &
         lsn: state.lsn.max(stored.record.lsn),
         epoch: stored.record.epoch + 1,
     };
-    stored.write(&context.client, &context.permit, &record).await.map_err(told)
+    stored.write(&context.cluster, &record).await.map_err(told)
 }
 
 /// Promotes the recorded primary, and leads the shop there meanwhile.
-pub async fn promote(context: &Context, record: &Record, session: &Session) -> Outcome {
+pub async fn promote(context: &Context, record: &Record, session: &Session, service: &Service) -> Outcome {
     // It must not wait for itself, which is what its copy of the old primary's setting says (HA.md, rule 3).
     wait_for(context, session, "").await?;
     context.permit.check().map_err(told)?;
@@ -165,8 +162,8 @@ pub async fn promote(context: &Context, record: &Record, session: &Session) -> O
         }
         Ok(())
     };
-    let (promoted, led) = join(promoted, lead(context, &record.primary)).await;
-    promoted.and(led)
+    let (promoted, led) = join(promoted, lead(&context.cluster, service, &record.primary)).await;
+    promoted.and(led.map_err(told))
 }
 
 /// Ends what is still connected to a server that is primary no longer.
@@ -175,63 +172,41 @@ pub async fn fence(context: &Context, old: &Session) -> Outcome {
     old.run(&[END_SESSIONS], STATEMENT).await
 }
 
-/// The pod that the Service leads to.
-pub async fn led(context: &Context) -> Result<String, Fault> {
-    let services: Api<Service> = Api::namespaced(context.client.clone(), &context.namespace);
-    let service = call(services.get(SERVICE)).await?;
-    let selector = service.spec.and_then(|spec| spec.selector).unwrap_or_default();
-    Ok(selector.get(POD_LABEL).cloned().unwrap_or_default())
-}
-
-/// Leads the Service to a pod.
-async fn lead(context: &Context, pod: &str) -> Outcome {
-    let services: Api<Service> = Api::namespaced(context.client.clone(), &context.namespace);
-    let service = call(services.get(SERVICE)).await.map_err(told)?;
-    let version = service.metadata.resource_version;
-    let patch = json!({"metadata": {"resourceVersion": version}, "spec": {"selector": {POD_LABEL: pod}}});
-    context.permit.check().map_err(told)?;
-    call(services.patch(SERVICE, &params(), &Patch::Merge(&patch))).await.map(drop).map_err(told)
-}
-
-fn params() -> PatchParams {
-    PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() }
-}
-
 /// The recorded primary accepts writes: leads the shop there, restarts what may hold a stale connection, and records the
 /// timeline. A failover is finished then.
-pub async fn settle(context: &Context, stored: &Stored, state: &State) -> Outcome {
-    lead(context, &stored.record.primary).await?;
+pub async fn settle(context: &Context, stored: &Stored, state: &State, service: &Service) -> Outcome {
+    lead(&context.cluster, service, &stored.record.primary).await.map_err(told)?;
     if stored.record.epoch > 0 {
         restart_clients(context, stored.record.epoch).await?;
     }
     // On a new timeline nobody has everything yet.
     let standby = stored.record.standby.clone().filter(|_| state.timeline == stored.record.timeline);
     let record = Record { standby, timeline: state.timeline, ..stored.record.clone() };
-    let stored = stored.write(&context.client, &context.permit, &record).await.map_err(told)?;
+    let stored = stored.write(&context.cluster, &record).await.map_err(told)?;
     if stored.is_switchover_asked() {
-        stored.answer_switchover(&context.client, &context.permit).await.map_err(told)?;
+        stored.answer_switchover(&context.cluster).await.map_err(told)?;
     }
     Ok(())
 }
 
 /// As `kubectl rollout restart` does, once for each failover.
 async fn restart_clients(context: &Context, epoch: u64) -> Outcome {
-    let deployments: Api<Deployment> = Api::namespaced(context.client.clone(), &context.namespace);
     let epoch = epoch.to_string();
     for name in CLIENTS {
-        let Some(client) = call(deployments.get_opt(name)).await.map_err(told)? else { continue };
-        let template = client.spec.template.metadata;
-        let notes = template.and_then(|metadata| metadata.annotations).unwrap_or_default();
-        if notes.get(EPOCH_NOTE) == Some(&epoch) {
+        let client: Deployment = match context.cluster.read(name).await {
+            Ok(client) => client,
+            Err(fault) if fault.is_not_found() => continue,
+            Err(fault) => return Err(told(fault)),
+        };
+        let template = client.spec.template.metadata.as_ref();
+        let notes = template.and_then(|metadata| metadata.annotations.as_ref());
+        if notes.is_some_and(|notes| notes.get(EPOCH_NOTE) == Some(&epoch)) {
             continue;
         }
-        let patch = json!({"metadata": {"resourceVersion": client.metadata.resource_version},
-            "spec": {"template": {"metadata": {"annotations": {EPOCH_NOTE: epoch}}}}});
-        context.permit.check().map_err(told)?;
-        match call(deployments.patch(name, &params(), &Patch::Merge(&patch))).await {
-            Ok(_) => {}
-            Err(fault) if fault.is_not_found() => {}
-            Err(fault) => return Err(told(fault)),
+        let note = json!({"spec": {"template": {"metadata": {"annotations": {EPOCH_NOTE: epoch}}}}});
+        match context.cluster.merge(&client, FIELD_MANAGER, note).await {
+            Err(fault) if !fault.is_not_found() => return Err(told(fault)),
+            _ => {}
         }
     }
     Ok(())

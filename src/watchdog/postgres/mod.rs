@@ -15,21 +15,22 @@ mod tests;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Service;
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout};
 
 use self::decide::{Pod, Seen, Side, Step};
 use self::node::View;
 use self::server::{Answer, Session, State};
-use super::{Context, Record, Stored, System};
-use crate::cluster::Fault;
+use super::lead::led;
+use super::{Context, Record, Stored, System, in_time};
 
 /// The two pods.
 const PODS: [&str; 2] = ["postgres-0", "postgres-1"];
 /// The StatefulSet that Events are about.
 const SET: &str = "postgres";
-/// What the API server is waited for.
-const ANSWER: Duration = Duration::from_secs(2);
+/// Why a watchdog promotes that has not begun to.
+const UNFINISHED: &str = "a failover was begun and not finished";
 /// Both servers report to each other at least every second, or are asked to after 2.5 s: half of `wal_receiver_timeout`.
 const SILENCE: Duration = Duration::from_millis(2900);
 /// The pause after a step that failed.
@@ -103,12 +104,11 @@ impl Guard<'_> {
     /// Looks at everything and takes one step.
     async fn round(&mut self) -> Result<Step, String> {
         let context = self.context;
-        let reading = async {
-            Ok::<_, Fault>((Stored::read(&context.client, &context.namespace).await?, act::led(context).await?))
-        };
-        let read = timeout(ANSWER, reading).await.unwrap_or(Err(Fault::TimedOut));
+        let (stored, service) = (Stored::read(&context.cluster), context.cluster.read(System::postgres.service()));
+        let read = in_time(async { tokio::try_join!(stored, service) }).await;
         context.metrics.api(read.is_ok());
-        let (stored, led) = read.map_err(|fault| format!("nobody is promoted, and no primary is stopped: {fault}"))?;
+        let (stored, service): (Stored, Service) =
+            read.map_err(|fault| format!("nobody is promoted, and no primary is stopped: {fault}"))?;
         let record = &stored.record;
         let Some(other) = PODS.into_iter().find(|pod| *pod != record.primary) else { return Ok(Step::Wait) };
         let Some(primary) = PODS.into_iter().find(|pod| *pod == record.primary) else {
@@ -122,7 +122,7 @@ impl Guard<'_> {
             record,
             primary: self.side(primary),
             other: self.side(other),
-            led: &led,
+            led: led(&service),
             switchover: stored.is_switchover_asked(),
             patience: context.settings.failures,
             silence: SILENCE,
@@ -130,7 +130,7 @@ impl Guard<'_> {
         self.measure(record, &seen);
         let step = seen.step();
         tracing::trace!(?step, ?seen, "looked");
-        self.take(&step, &stored, primary, other).await?;
+        self.take(&step, &stored, &service, primary, other).await?;
         Ok(step)
     }
 
@@ -166,7 +166,14 @@ impl Guard<'_> {
         }
     }
 
-    async fn take(&mut self, step: &Step, stored: &Stored, primary: &str, other: &str) -> Result<(), String> {
+    async fn take(
+        &mut self,
+        step: &Step,
+        stored: &Stored,
+        service: &Service,
+        primary: &str,
+        other: &str,
+    ) -> Result<(), String> {
         let context = self.context;
         match step {
             Step::Wait => self.said.clear(),
@@ -175,11 +182,11 @@ impl Guard<'_> {
                 tracing::warn!("{why}: {other} becomes primary");
                 self.first_sign.get_or_insert_with(Instant::now);
                 let stored = act::appoint(context, stored, other, &self.state(other)?).await?;
-                self.promote(&stored.record, primary, why).await?;
+                self.promote(&stored.record, service, primary, why).await?;
             }
-            Step::Promote => self.promote(&stored.record, other, "a failover was begun and not finished").await?,
+            Step::Promote => self.promote(&stored.record, service, other, UNFINISHED).await?,
             Step::Settle => {
-                act::settle(context, stored, &self.state(primary)?).await?;
+                act::settle(context, stored, &self.state(primary)?, service).await?;
                 tracing::info!("Service postgres-primary leads to {primary}");
             }
             Step::Enlist if Instant::now() < self.not_before => sleep(PAUSE).await,
@@ -211,11 +218,11 @@ impl Guard<'_> {
 
     /// Promotes the recorded primary, and cuts the old one off: in a switchover it is alive, and its clients are to notice
     /// at once.
-    async fn promote(&mut self, record: &Record, old: &str, why: &str) -> Result<(), String> {
+    async fn promote(&mut self, record: &Record, service: &Service, old: &str, why: &str) -> Result<(), String> {
         let context = self.context;
         let new = &record.primary;
         let began = *self.first_sign.get_or_insert_with(Instant::now);
-        act::promote(context, record, &self.session(new)?).await?;
+        act::promote(context, record, &self.session(new)?, service).await?;
         let took = began.elapsed();
         context.metrics.failed_over(System::postgres, took);
         let words = format!("{new} is primary, {:.1} s after the first sign: {why}", took.as_secs_f32());

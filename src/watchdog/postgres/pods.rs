@@ -5,9 +5,7 @@ use std::pin::pin;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod as Object;
-use kube::api::Api;
-use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{Config, Event, watcher};
+use kube::runtime::watcher::Event;
 use tokio::sync::watch;
 
 use super::decide::Pod;
@@ -18,9 +16,7 @@ pub type Pods = BTreeMap<String, Pod>;
 
 /// Watches them until it is dropped. While the API server is away, what it said last stands.
 pub async fn follow(context: &Context, pods: watch::Sender<Option<Pods>>) {
-    let api: Api<Object> = Api::namespaced(context.client.clone(), &context.namespace);
-    let config = Config::default().labels("app.kubernetes.io/name=postgres");
-    let mut events = pin!(watcher(api, config).default_backoff());
+    let mut events = pin!(context.cluster.follow("app.kubernetes.io/name=postgres"));
     let mut listed = Pods::new();
     while let Some(event) = events.next().await {
         let state = |pod: &Object| (pod.metadata.name.clone().unwrap_or_default(), told(pod));

@@ -3,24 +3,19 @@
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::{ConfigMap, Service};
-use kube::api::{Api, Patch, PatchParams};
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::lines::Lines;
 use super::observe::Agreed;
 use super::seen::{self, PODS};
 use super::switch;
-use crate::cluster::{Fault, call};
-use crate::watchdog::{CONFIG, Context, FIELD_MANAGER, System};
+use crate::cluster::Fault;
+use crate::watchdog::lead::{lead, led};
+use crate::watchdog::record::forget_switchover;
+use crate::watchdog::{CONFIG, Context, FIELD_MANAGER, System, in_time};
 
-const SERVICE: &str = "redis-master";
-const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
-const RECORD: &str = "REDIS_MASTER";
-/// A request that takes longer has failed.
-const ANSWER: Duration = Duration::from_secs(2);
 /// Both objects are read that often, for somebody else may change them.
 const LOOK: Duration = Duration::from_secs(2);
 /// What was seen before that is no ground for a change.
@@ -53,10 +48,8 @@ pub async fn point(context: &Context, lines: &Lines, mut agreement: watch::Recei
             Err(fault) => {
                 let fault = fault.to_string();
                 if told != fault {
-                    tracing::warn!(
-                        "Redis: {SERVICE} and {RECORD} cannot be made to name {}: {fault}",
-                        PODS[agreed.master]
-                    );
+                    let master = PODS[agreed.master];
+                    tracing::warn!("Redis: redis-master and REDIS_MASTER cannot be made to name {master}: {fault}");
                     told = fault;
                 }
             }
@@ -66,62 +59,36 @@ pub async fn point(context: &Context, lines: &Lines, mut agreement: watch::Recei
 
 /// The Service first: whoever reads the record can wait. Gives back `keyboss-config` as it is then.
 pub async fn settle(context: &Context, agreed: &Agreed) -> Result<ConfigMap, Fault> {
-    let services: Api<Service> = Api::namespaced(context.client.clone(), &context.namespace);
-    let configs: Api<ConfigMap> = Api::namespaced(context.client.clone(), &context.namespace);
+    let cluster = &context.cluster;
     let master = PODS[agreed.master];
-    let (service, config) = tokio::join!(in_time(services.get(SERVICE)), in_time(configs.get(CONFIG)));
-    let service = service?;
-    let selector = service.spec.as_ref().and_then(|spec| spec.selector.as_ref());
-    let moved = selector.and_then(|selector| selector.get(POD_NAME)).is_none_or(|named| named != master);
-    if moved {
-        let selector = json!({"spec": {"selector": {POD_NAME: master}}});
-        write(context, &services, SERVICE, service.metadata.resource_version.as_deref(), selector).await?;
-    }
-    let config = config?;
-    let recorded = config.data.as_ref().and_then(|data| data.get(RECORD)).map_or("", String::as_str);
+    let (service, config) = tokio::join!(in_time(cluster.read(System::redis.service())), in_time(cluster.read(CONFIG)));
+    let service: Service = service?;
+    let moved = led(&service) != master;
+    in_time(lead(cluster, &service, master)).await?;
+    let config: ConfigMap = config?;
+    let recorded = config.data.as_ref().and_then(|data| data.get(System::redis.record())).map_or("", String::as_str);
     if recorded == format!("{master}.redis") {
         if moved {
-            let message = format!("Redis: {master} is master, and {SERVICE} leads to it again");
+            let message = format!("Redis: {master} is master, and redis-master leads to it again");
             context.teller.note("redis", "RedisServiceMoved", &message);
         }
         return Ok(config);
     }
     let before = seen::pod(recorded).map_or_else(|| format!("{recorded:?}"), |pod| PODS[pod].to_owned());
-    let record = json!({"data": {RECORD: format!("{master}.redis")}});
-    let config = write(context, &configs, CONFIG, config.metadata.resource_version.as_deref(), record).await?;
+    let record = json!({"data": {System::redis.record(): format!("{master}.redis")}});
+    let config = in_time(cluster.merge(&config, FIELD_MANAGER, record)).await?;
     let took = agreed.sign.elapsed();
     context.metrics.failed_over(System::redis, took);
     let message = format!(
-        "Redis: {master} is master instead of {before}: {SERVICE} leads to it {:.1} s after the first sign",
+        "Redis: {master} is master instead of {before}: redis-master leads to it {:.1} s after the first sign",
         took.as_secs_f64()
     );
     context.teller.note("redis", "RedisFailover", &message);
     Ok(config)
 }
 
-/// Writes some fields of an object that is still as it was read, if this watchdog still leads (HA.md, rule 4).
-async fn write<K: Clone + DeserializeOwned + std::fmt::Debug>(
-    context: &Context,
-    api: &Api<K>,
-    name: &str,
-    version: Option<&str>,
-    mut fields: Value,
-) -> Result<K, Fault> {
-    fields["metadata"]["resourceVersion"] = json!(version);
-    let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
-    let patch = Patch::Merge(&fields);
-    context.permit.check()?;
-    in_time(api.patch(name, &params, &patch)).await
-}
-
 /// Takes the request for a switchover away.
 pub async fn forget_request(context: &Context) -> Result<(), Fault> {
-    let configs: Api<ConfigMap> = Api::namespaced(context.client.clone(), &context.namespace);
-    let config = in_time(configs.get(CONFIG)).await?;
-    let removed = json!({"metadata": {"annotations": {System::redis.switchover(): null}}});
-    write(context, &configs, CONFIG, config.metadata.resource_version.as_deref(), removed).await.map(drop)
-}
-
-async fn in_time<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Fault> {
-    timeout(ANSWER, call(request)).await.unwrap_or(Err(Fault::TimedOut))
+    let config = in_time(context.cluster.read(CONFIG)).await?;
+    in_time(forget_switchover(&context.cluster, &config, System::redis)).await
 }
