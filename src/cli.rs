@@ -1,11 +1,15 @@
 //! The command line, as types.
 
+mod place;
+
 use std::error::Error;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+pub use place::{AnyEnvironmentArgs, ClusterArgs, EnvironmentArgs};
 
 use crate::pipeline::Selection;
 use crate::rehearsal::scenario::Scenario;
@@ -38,98 +42,13 @@ pub enum Command {
     /// List the releases of an environment, the newest first; or show one.
     History(HistoryArgs),
     /// Say who holds the lock of an environment, and break it, if you know that its holder is dead.
-    Unlock(UnlockArgs),
+    Unlock(ConfirmedArgs),
     /// Print the objects of a deploy as YAML, secrets masked; no cluster is needed.
     Render(RenderArgs),
     /// Make the standby of PostgreSQL primary, or the replica of Redis master, while both are well.
     Failover(FailoverArgs),
     /// Fail PostgreSQL and Redis over when a pod is lost; runs in the cluster.
     Watchdog(WatchdogArgs),
-}
-
-/// Which environment, with which values.
-#[derive(Args, Debug)]
-pub struct EnvironmentArgs {
-    #[command(flatten)]
-    which: Which,
-
-    /// Override one value (typed as YAML); may be repeated.
-    #[arg(long, value_name = "PATH=VALUE")]
-    pub set: Vec<String>,
-
-    /// Use envs/ and manifests/ of this folder instead of the built-in ones.
-    #[arg(long, value_name = "DIR")]
-    pub project: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-#[group(required = true, multiple = false)]
-struct Which {
-    /// The environment envs/local.yaml: a laptop's k3d cluster.
-    #[arg(long)]
-    local: bool,
-
-    /// The environment envs/deti.yaml: a tenant's namespace of a shared cluster.
-    #[arg(long)]
-    deti: bool,
-
-    /// The environment envs/NAME.yaml.
-    #[arg(long, value_name = "NAME")]
-    env: Option<String>,
-}
-
-impl EnvironmentArgs {
-    /// The environment's name.
-    pub fn name(&self) -> &str {
-        match &self.which {
-            Which { env: Some(name), .. } => name,
-            Which { deti: true, .. } => "deti",
-            Which { .. } => "local",
-        }
-    }
-}
-
-/// Which environment; by default that of the last release in the current context.
-#[derive(Args, Debug)]
-pub struct AnyEnvironmentArgs {
-    #[command(flatten)]
-    which: AnyWhich,
-
-    /// Override one value (typed as YAML); may be repeated.
-    #[arg(long, value_name = "PATH=VALUE")]
-    pub set: Vec<String>,
-
-    /// Use envs/ of this folder instead of the built-in ones.
-    #[arg(long, value_name = "DIR")]
-    pub project: Option<PathBuf>,
-}
-
-#[derive(Args, Debug)]
-#[group(multiple = false)]
-struct AnyWhich {
-    /// The environment envs/local.yaml.
-    #[arg(long)]
-    local: bool,
-
-    /// The environment envs/deti.yaml.
-    #[arg(long)]
-    deti: bool,
-
-    /// The environment envs/NAME.yaml.
-    #[arg(long, value_name = "NAME")]
-    env: Option<String>,
-}
-
-impl AnyEnvironmentArgs {
-    /// The environment's name, where one is given.
-    pub fn name(&self) -> Option<&str> {
-        match &self.which {
-            AnyWhich { env: Some(name), .. } => Some(name),
-            AnyWhich { deti: true, .. } => Some("deti"),
-            AnyWhich { local: true, .. } => Some("local"),
-            AnyWhich { .. } => None,
-        }
-    }
 }
 
 /// Arguments of `keyboss rollback`.
@@ -206,18 +125,6 @@ pub struct RehearseArgs {
     /// How.
     #[command(flatten)]
     pub run: RunArgs,
-}
-
-/// Which cluster.
-#[derive(Args, Debug)]
-pub struct ClusterArgs {
-    /// The kubeconfig context; by default the current one.
-    #[arg(long, value_name = "NAME")]
-    pub context: Option<String>,
-
-    /// The kubeconfig file; by default $KUBECONFIG or ~/.kube/config.
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
 }
 
 /// How a deploy runs, a rehearsed one too.
@@ -303,9 +210,9 @@ pub struct HistoryArgs {
     pub output: Output,
 }
 
-/// Arguments of `keyboss unlock`.
+/// What is written to outside of a deploy, and whether a person is asked first.
 #[derive(Args, Debug)]
-pub struct UnlockArgs {
+pub struct ConfirmedArgs {
     /// Which environment.
     #[command(flatten)]
     pub environment: EnvironmentArgs,
@@ -326,17 +233,9 @@ pub struct FailoverArgs {
     #[arg(value_name = "SYSTEM")]
     pub system: System,
 
-    /// Which environment.
+    /// Where.
     #[command(flatten)]
-    pub environment: EnvironmentArgs,
-
-    /// Which cluster.
-    #[command(flatten)]
-    pub cluster: ClusterArgs,
-
-    /// Do not ask.
-    #[arg(long)]
-    pub yes: bool,
+    pub place: ConfirmedArgs,
 }
 
 /// Arguments of `keyboss render`.
@@ -387,7 +286,7 @@ pub struct WatchdogArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]
     pub listen: SocketAddr,
 
-    /// How often a server is asked, and how long it may take to answer (milliseconds).
+    /// How often a server is asked; it may take three quarters of that to answer (milliseconds).
     #[arg(long, value_name = "MS", default_value_t = 1000, value_parser = clap::value_parser!(u64).range(100..=60_000))]
     pub probe_interval: u64,
 

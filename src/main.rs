@@ -35,7 +35,7 @@ async fn main() -> ExitCode {
         Command::Unlock(arguments) => done(commands::unlock::run(arguments, redactor.clone()).await),
         Command::Render(arguments) => done(commands::render::run(&arguments)),
         Command::Failover(arguments) => done(commands::failover::run(arguments, redactor.clone()).await),
-        Command::Watchdog(arguments) => done(commands::watchdog::run(arguments).await),
+        Command::Watchdog(arguments) => done(commands::watchdog::run(arguments, &redactor).await),
     };
     outcome.unwrap_or_else(|error| {
         report::error(&error, &redactor);

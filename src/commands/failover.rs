@@ -13,11 +13,11 @@ use crate::watchdog::switch_over;
 /// # Errors
 /// When it is not confirmed, or no watchdog does it.
 pub async fn run(arguments: FailoverArgs, redactor: Redactor) -> Result<()> {
-    let reached = reach(&arguments.environment, &arguments.cluster).await?;
+    let reached = reach(&arguments.place.environment, &arguments.place.cluster).await?;
     reached.check_expected()?;
     let (cluster, system) = (&reached.cluster, arguments.system);
     let question = format!("this leads the shop of namespace {} to its other {system} pod", cluster.namespace());
-    if !confirm(&question, "yes", arguments.yes)? {
+    if !confirm(&question, "yes", arguments.place.yes)? {
         bail!("not confirmed: nothing has changed");
     }
     let leads = switch_over(cluster, system).await?;

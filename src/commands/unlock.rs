@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 
 use super::confirm::confirm;
 use super::reach::reach;
-use crate::cli::UnlockArgs;
+use crate::cli::ConfirmedArgs;
 use crate::cluster::Clock;
 use crate::pipeline::{break_locks, held};
 use crate::release::Journal;
@@ -14,7 +14,7 @@ use crate::report::{Redactor, print_lines};
 ///
 /// # Errors
 /// When it cannot be read, is not to be broken, or its holder turns out to be alive (exit code 2).
-pub async fn run(arguments: UnlockArgs, redactor: Redactor) -> Result<()> {
+pub async fn run(arguments: ConfirmedArgs, redactor: Redactor) -> Result<()> {
     let clock = Clock::start();
     let reached = reach(&arguments.environment, &arguments.cluster).await?;
     reached.check_expected()?;

@@ -7,13 +7,15 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::cli::WatchdogArgs;
 use crate::cluster::{choose, connect, connect_in_cluster};
+use crate::report::Redactor;
 use crate::watchdog::{self, Settings};
 
 /// Watches until it is told to stop.
 ///
 /// # Errors
 /// When it has no credentials, or its port is taken.
-pub async fn run(arguments: WatchdogArgs) -> Result<()> {
+pub async fn run(arguments: WatchdogArgs, redactor: &Redactor) -> Result<()> {
+    redactor.add(&arguments.postgres_password);
     let (connection, namespace) = match &arguments.kubeconfig {
         Some(path) => {
             let context = choose(Some(path), None)?;

@@ -149,7 +149,7 @@ pub struct Redis {
 pub struct Watchdog {
     /// How many there are; one of them leads.
     pub replicas: u32,
-    /// How often each server is asked, and how long it may take to answer (milliseconds).
+    /// How often each server is asked; it may take three quarters of that to answer (milliseconds).
     pub probe_interval_ms: u64,
     /// So many probes in a row have to fail.
     pub failures: u32,
