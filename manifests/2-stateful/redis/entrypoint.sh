@@ -73,7 +73,9 @@ promotable() {
   local mine
   until
     mine=$(ask 127.0.0.1 INFO replication)
-    [ "$(field master_link_status "$mine")" = up ] || [ "$(field role "$mine")" = master ]
+    [ "$(field master_link_status "$mine")" = up ] || [ "$(field role "$mine")" = master ] ||
+      # Its master was lost since it was in sync; -1 would be never.
+      [ "$(field master_link_down_since_seconds "$mine")" -ge 0 ] 2>/dev/null
   do sleep 0.5; done
   until [ "$(ask 127.0.0.1 CONFIG SET replica-priority 100)" = OK ]; do sleep 0.5; done
 }
