@@ -53,12 +53,14 @@ fn known_master(world: &World, sentinel: &str) -> String {
     answer.lines().next().unwrap_or_default().to_owned()
 }
 
-/// Waits until every Sentinel knows a master and the other Sentinels.
+/// Waits until every Sentinel knows a master, a replica that may be promoted (it asks the master every 10 s) and the
+/// other Sentinels.
 pub fn watching(world: &mut World, master: &str) {
     world.until("the Sentinels agree", |world| {
         SENTINELS.iter().all(|sentinel| {
             known_master(world, sentinel) == format!("{master}.redis")
                 && redis(world, sentinel, "-p 26379 sentinel ckquorum keyboss").starts_with("OK 3 usable")
+                && redis(world, sentinel, "-p 26379 sentinel replicas keyboss").contains("slave-priority\n100\n")
         })
     });
 }
