@@ -41,6 +41,8 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// List the releases of an environment, the newest first; or show one.
     History(HistoryArgs),
+    /// Say how the shop stands: the release in place, who leads, and what every workload lacks.
+    Status(StatusArgs),
     /// Say who holds the lock of an environment, and break it, if you know that its holder is dead.
     Unlock(ConfirmedArgs),
     /// Print the objects of a deploy as YAML, secrets masked; no cluster is needed.
@@ -197,6 +199,22 @@ pub struct HistoryArgs {
     #[arg(value_name = "RELEASE")]
     pub release: Option<u64>,
 
+    /// Which environment.
+    #[command(flatten)]
+    pub environment: EnvironmentArgs,
+
+    /// Which cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+
+    /// What to print.
+    #[arg(long, value_enum, default_value = "auto")]
+    pub output: Output,
+}
+
+/// Arguments of `keyboss status`.
+#[derive(Args, Debug)]
+pub struct StatusArgs {
     /// Which environment.
     #[command(flatten)]
     pub environment: EnvironmentArgs,

@@ -32,6 +32,7 @@ async fn main() -> ExitCode {
         Command::Rehearse(arguments) => commands::rehearse::run(arguments, redactor.clone()).await,
         Command::Rollback(arguments) => commands::rollback::run(arguments, redactor.clone()).await,
         Command::History(arguments) => done(commands::history::run(arguments, redactor.clone()).await),
+        Command::Status(arguments) => done(commands::status::run(arguments, redactor.clone()).await),
         Command::Unlock(arguments) => done(commands::unlock::run(arguments, redactor.clone()).await),
         Command::Render(arguments) => done(commands::render::run(&arguments)),
         Command::Failover(arguments) => done(commands::failover::run(arguments, redactor.clone()).await),

@@ -13,6 +13,7 @@ pub mod rehearse;
 pub mod render;
 mod reset;
 pub mod rollback;
+pub mod status;
 mod supplied;
 pub mod unlock;
 pub mod watchdog;

@@ -26,6 +26,7 @@ mod rollback;
 mod secrets;
 mod seen;
 mod selection;
+mod standing;
 mod started;
 mod stop;
 mod survey;
@@ -47,6 +48,7 @@ pub use recover::recover;
 pub use refused::Refused;
 pub use reset::Reset;
 pub use selection::Selection;
+pub use standing::{Workload, watchdogs, workloads, world};
 pub use stop::Stop;
 pub use unlock::{HeldLock, break_locks, held};
 

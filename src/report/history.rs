@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::text::measured;
+use super::text::{columns, measured};
 use crate::release::{Action, Intent, Journal, State, in_place};
 use crate::render::Phase;
 
@@ -93,18 +93,8 @@ fn titled<const N: usize>(title: &str, rows: impl Iterator<Item = [String; N]>) 
     title.into_iter().chain(indented).collect()
 }
 
-/// Rows as lines: every column as wide as its widest cell, the last one as it is.
-fn columns<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..N).map(width).collect();
-    let line = |row: &[String; N]| {
-        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
-        cells.join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
-}
-
-fn when(time: Timestamp) -> String {
+/// A time for people, to the second.
+pub fn when(time: Timestamp) -> String {
     time.strftime("%Y-%m-%d %H:%M:%S").to_string()
 }
 

@@ -17,6 +17,7 @@ mod plain;
 mod redact;
 mod screen;
 mod scrub;
+pub mod status;
 mod stdout;
 mod terminal;
 mod text;

@@ -51,7 +51,8 @@ pub async fn switch_over(cluster: &Cluster, system: System) -> Result<String> {
     }
 }
 
-fn leads(config: &ConfigMap, system: System) -> String {
+/// The pod that the record names.
+pub fn leads(config: &ConfigMap, system: System) -> String {
     let host = config.data.as_ref().and_then(|data| data.get(system.record())).map_or("", String::as_str);
     host.split('.').next().unwrap_or_default().to_owned()
 }

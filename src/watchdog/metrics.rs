@@ -57,6 +57,22 @@ impl fmt::Display for System {
     }
 }
 
+/// The names of what is asked from outside, without the prefix.
+pub const LEADER: &str = "leader";
+/// WAL that the standby has not yet written; -1: not known.
+pub const POSTGRES_LAG: &str = "postgres_lag_bytes";
+/// Whether a replica is attached to Redis' master.
+pub const REDIS_ATTACHED: &str = "redis_replica_attached";
+/// What the replica lacks; -1: not known.
+pub const REDIS_LAG: &str = "redis_lag_bytes";
+const PREFIX: &str = "keyboss_watchdog";
+
+/// A value without labels in a page of [`Metrics::text`].
+pub fn value(page: &str, name: &str) -> Option<i64> {
+    let line = |line: &str| line.strip_prefix(PREFIX)?.strip_prefix('_')?.strip_prefix(name)?.trim().parse().ok();
+    page.lines().find_map(line)
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Of {
     system: System,
@@ -72,16 +88,18 @@ pub struct Metrics {
     last: Family<Of, Gauge<f64, AtomicU64>>,
     synchronous: Gauge<i64, AtomicI64>,
     lag: Gauge<i64, AtomicI64>,
+    attached: Gauge<i64, AtomicI64>,
+    redis_lag: Gauge<i64, AtomicI64>,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("keyboss_watchdog");
+        let mut registry = Registry::with_prefix(PREFIX);
         let up: Gauge<i64, AtomicI64> = Gauge::default();
         up.set(1);
         registry.register("up", "The watchdog runs", up);
         let leader = Gauge::default();
-        registry.register("leader", "This watchdog leads", leader.clone());
+        registry.register(LEADER, "This watchdog leads", leader.clone());
         let api: Gauge<i64, AtomicI64> = Gauge::default();
         registry.register("api_up", "The API server answers", api.clone());
         let failovers: Family<Of, Counter<u64, AtomicU64>> = Family::default();
@@ -102,8 +120,15 @@ impl Default for Metrics {
             synchronous.clone(),
         );
         let lag: Gauge<i64, AtomicI64> = Gauge::default();
-        registry.register("postgres_lag_bytes", "WAL that the standby has not yet written to its disk", lag.clone());
-        Self { registry: Arc::new(registry), leader, api, failovers, last, synchronous, lag }
+        registry.register(POSTGRES_LAG, "WAL that the standby has not yet written to its disk", lag.clone());
+        let (attached, redis_lag) = (Gauge::default(), Gauge::default());
+        registry.register(
+            REDIS_ATTACHED,
+            "A replica has all that Redis' master was sent, and says so",
+            attached.clone(),
+        );
+        registry.register(REDIS_LAG, "What the replica has not yet got of Redis' stream of writes", redis_lag.clone());
+        Self { registry: Arc::new(registry), leader, api, failovers, last, synchronous, lag, attached, redis_lag }
     }
 }
 
@@ -130,6 +155,12 @@ impl Metrics {
         self.lag.set(lag.unwrap_or(-1));
     }
 
+    /// How Redis' replica keeps up: whether it is attached, and the bytes that it lacks.
+    pub fn redis(&self, attached: bool, lag: Option<i64>) {
+        self.attached.set(attached.into());
+        self.redis_lag.set(lag.unwrap_or(-1));
+    }
+
     /// The text that Prometheus reads
     /// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
     pub fn text(&self) -> String {
@@ -137,5 +168,22 @@ impl Metrics {
         // Writing into a String cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let metrics = Metrics::default();
+        metrics.lead(true);
+        metrics.replication(true, Some(1 << 40));
+        metrics.redis(true, None);
+        let page = metrics.text();
+        let known: Vec<Option<i64>> =
+            [LEADER, POSTGRES_LAG, REDIS_ATTACHED, REDIS_LAG, "lead"].map(|name| value(&page, name)).into();
+        assert_eq!(known, [Some(1), Some(1 << 40), Some(1), Some(-1), None]);
     }
 }

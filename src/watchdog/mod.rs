@@ -10,6 +10,7 @@ mod metrics;
 mod postgres;
 mod record;
 mod redis;
+mod roles;
 mod serve;
 mod tell;
 
@@ -24,6 +25,7 @@ use tokio::time::timeout;
 pub use ask::switch_over;
 pub use metrics::{Metrics, System};
 use record::{CONFIG, Record, Stored};
+pub use roles::{Postgres, Redis, Roles, roles};
 use tell::Teller;
 
 use crate::cluster::{Clock, Cluster, Fault, Permit, Served};

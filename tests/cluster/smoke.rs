@@ -80,6 +80,29 @@ fn second_deploy_changes_nothing() {
 
 #[test]
 #[ignore = "needs a cluster"]
+fn status_says_who_leads_and_what_is_ready() {
+    let shop = Shop::shared();
+    let status = eventually(60, "everything is ready and known", || {
+        let output = shop.command(&["status"], &[]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let is_ready = status["workloads"].as_array().unwrap().iter().all(|workload| workload["why"].is_null());
+        (is_ready && status["roles"]["redis"]["replica_attached"] == true).then_some(status)
+    });
+    let (primary, standby) = shop.roles("POSTGRES_HOST");
+    let postgres = &status["roles"]["postgres"];
+    assert_eq!(
+        (&postgres["primary"], &postgres["synchronous_standby"]),
+        (&primary.into(), &standby.into()),
+        "{status}"
+    );
+    assert!(postgres["lag_bytes"].as_i64().is_some() && status["roles"]["redis"]["lag_bytes"].is_i64(), "{status}");
+    assert!(status["roles"]["watchdog"].as_str().unwrap().starts_with("postgres-watchdog-"), "{status}");
+    assert!(status["release"].is_u64() && status["locks"] == serde_json::json!([]), "{status}");
+}
+
+#[test]
+#[ignore = "needs a cluster"]
 fn changed_value_restarts_exactly_its_readers() {
     let shop = Shop::shared();
     let before = shop.pods();

@@ -11,5 +11,6 @@ mod reset;
 mod served;
 mod sim;
 mod stage;
+mod status;
 mod transaction;
 mod upgrade;

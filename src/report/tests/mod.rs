@@ -5,6 +5,7 @@ mod json;
 mod plain;
 mod redact;
 mod samples;
+mod status;
 mod terminal;
 
 use std::io::{self, Write};

@@ -33,7 +33,9 @@ pub async fn observe(context: &Context, lines: &Lines, agreed: &watch::Sender<Op
     let mut sign = Some(Instant::now());
     let mut complaint = Complaint::default();
     loop {
-        let decision = decide(&lines.look().await);
+        let seen = lines.look().await;
+        let decision = decide(&seen);
+        measure(context, &seen, decision.master);
         let now = Instant::now();
         let before = *agreed.borrow();
         if let Some(master) = decision.master {
@@ -51,6 +53,16 @@ pub async fn observe(context: &Context, lines: &Lines, agreed: &watch::Sender<Op
             () = wake.notified() => {}
         }
     }
+}
+
+fn measure(context: &Context, seen: &Seen, master: Option<usize>) {
+    let master = master.and_then(|pod| Some((seen.servers[pod].as_ref()?, seen.servers[1 - pod].as_ref())));
+    let attached = master.is_some_and(|(master, _)| master.attached);
+    let lag = master.and_then(|(master, replica)| {
+        let replica = replica.filter(|replica| attached && replica.linked)?;
+        i64::try_from(master.offset.saturating_sub(replica.offset)).ok()
+    });
+    context.metrics.redis(attached, lag);
 }
 
 async fn take(context: &Context, lines: &Lines, decision: &Decision) {

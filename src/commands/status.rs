@@ -1,0 +1,50 @@
+//! `keyboss status`.
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::reach::reach;
+use crate::cli::StatusArgs;
+use crate::cluster::Clock;
+use crate::pipeline::{held, watchdogs, workloads, world};
+use crate::release::{Journal, State, in_place};
+use crate::report::{Output, Redactor, print_json, print_lines, status};
+use crate::watchdog::roles;
+
+/// Says how an environment's shop stands: its releases, its workloads, who leads. It only reads, and reads no Secret.
+///
+/// # Errors
+/// When the cluster cannot be read (exit code 2).
+pub async fn run(arguments: StatusArgs, redactor: Redactor) -> Result<()> {
+    let clock = Clock::start();
+    let reached = reach(&arguments.environment, &arguments.cluster).await?;
+    let cluster = &reached.cluster;
+    let (journals, held, world) = tokio::join!(cluster.journals(), held(cluster), world(cluster));
+    let journals = reached.told("the releases cannot be listed", journals)?;
+    let held = reached.told("the lock cannot be read", held)?;
+    let world = reached.told("the namespace cannot be read", world)?;
+    let workloads = workloads(&world);
+    let roles = match workloads.is_empty() {
+        true => None,
+        false => Some(reached.told("the record of who leads", roles(cluster, &watchdogs(&world)).await)?),
+    };
+    let locks: Vec<String> = held.iter().map(|held| held.words(&clock)).collect();
+    let unfinished: Vec<&Journal> = journals.iter().filter(|journal| journal.state == State::Running).collect();
+    let in_place = in_place(&journals);
+    if arguments.output == Output::Json {
+        let value = json!({
+            "namespace": cluster.namespace(),
+            "release": in_place.map(|journal| journal.release),
+            "unfinished": unfinished.iter().map(|journal| journal.release).collect::<Vec<_>>(),
+            "locks": locks,
+            "workloads": workloads,
+            "roles": roles,
+        });
+        return Ok(print_json(vec![value], &redactor)?);
+    }
+    let mut lines = status::releases(in_place, &unfinished, cluster.namespace());
+    lines.extend(locks);
+    lines.extend(roles.iter().flat_map(status::roles));
+    lines.extend(status::workloads(&workloads));
+    Ok(print_lines(&lines, &redactor)?)
+}
