@@ -76,7 +76,7 @@ fn a_standby_whose_disk_is_full_is_not_waited_for_and_not_promoted() {
     shop.world.until_logged("watchdog-0", "nobody is promoted");
     std::thread::sleep(Duration::from_secs(3));
     assert!(!is_primary(&shop.world, ONE));
-    assert_eq!(shop.recorded("POSTGRES_EPOCH"), "");
+    assert_eq!(shop.recorded("POSTGRES_EPOCH"), "0");
     shop.world.start(&[ZERO]);
     shop.until_written(20);
     shop.world.relieve(ONE, "data");
