@@ -129,6 +129,10 @@ impl Face {
             }
             Some(Fault::Torn) => Ok(self.answer(&call).map(torn)),
             Some(Fault::Silence) => std::future::pending().await,
+            Some(Fault::Unanswered) => {
+                self.answer(&call);
+                std::future::pending().await
+            }
         }
     }
 

@@ -19,6 +19,8 @@ pub enum Fault {
     Torn,
     /// No answer ever comes.
     Silence,
+    /// The server does what was asked; no answer ever comes.
+    Unanswered,
 }
 
 /// Which requests go wrong, and how.

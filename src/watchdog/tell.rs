@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Event;
 use serde_json::json;
 
-use super::FIELD_MANAGER;
+use super::{FIELD_MANAGER, in_time};
 use crate::cluster::Cluster;
 
 /// A voice.
@@ -27,6 +27,16 @@ impl Teller {
         self.event(set, "Normal", reason, message);
     }
 
+    /// Writes the Event of the `number`-th of its kind, unless another watchdog has written it, and waits until it is there.
+    pub async fn note_once(&self, set: &str, reason: &str, message: &str, number: u64) {
+        let name = format!("{set}.{}-{number}", reason.to_lowercase());
+        let Some(event) = self.written(&name, set, "Normal", reason, message) else { return };
+        match in_time(self.cluster.tell(&event)).await {
+            Err(fault) if !fault.is_conflict() => tracing::debug!("an Event was not taken: {fault}"),
+            _ => {}
+        }
+    }
+
     /// Says what is wrong.
     pub fn warn(&self, set: &str, reason: &str, message: &str) {
         tracing::warn!("{message}");
@@ -34,10 +44,19 @@ impl Teller {
     }
 
     fn event(&self, set: &str, kind: &str, reason: &str, message: &str) {
-        let now = Timestamp::now();
         // As client-go names them: no two are told in the same nanosecond.
-        let name = format!("{set}.{:x}", now.as_nanosecond());
-        let now = now.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let name = format!("{set}.{:x}", Timestamp::now().as_nanosecond());
+        let Some(event) = self.written(&name, set, kind, reason, message) else { return };
+        let cluster = self.cluster.clone();
+        tokio::spawn(async move {
+            if let Err(fault) = cluster.tell(&event).await {
+                tracing::debug!("an Event was not taken: {fault}");
+            }
+        });
+    }
+
+    fn written(&self, name: &str, set: &str, kind: &str, reason: &str, message: &str) -> Option<Event> {
+        let now = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let event = json!({
             "metadata": {"name": name, "namespace": self.cluster.namespace()},
             "involvedObject": {"apiVersion": "apps/v1", "kind": "StatefulSet", "name": set,
@@ -47,12 +66,6 @@ impl Teller {
             "source": {"component": FIELD_MANAGER},
             "reportingComponent": FIELD_MANAGER, "reportingInstance": self.identity,
         });
-        let Ok(event) = serde_json::from_value::<Event>(event) else { return };
-        let cluster = self.cluster.clone();
-        tokio::spawn(async move {
-            if let Err(fault) = cluster.tell(&event).await {
-                tracing::debug!("an Event was not taken: {fault}");
-            }
-        });
+        serde_json::from_value(event).ok()
     }
 }

@@ -2,13 +2,18 @@
 //! once (HA.md).
 
 pub mod api;
+mod behind;
+mod clock;
 mod compare;
 mod harness;
 #[path = "../rehearsal/http.rs"]
 mod http;
+mod long;
 mod patroni;
 mod postgres;
 mod redis;
 mod redis_writer;
 mod shop;
+mod steps;
+mod volumes;
 mod writer;

@@ -7,6 +7,7 @@
 mod commands;
 mod containers;
 mod network;
+mod volumes;
 mod watchdogs;
 
 use std::collections::BTreeMap;

@@ -119,12 +119,16 @@ async fn look(session: &Session, peer: &str) -> Result<State, String> {
     session.look(peer, STATEMENT).await.map_err(|answer| format!("{answer:?}"))
 }
 
+/// Waits for something about a standby. One that is gone is not waited for: commits are, meanwhile.
 async fn until(session: &Session, peer: &str, holds: impl Fn(&State) -> bool) -> Result<State, String> {
     let began = Instant::now();
     loop {
         let state = look(session, peer).await?;
         if holds(&state) {
             return Ok(state);
+        }
+        if state.standby.is_none() {
+            return Err(format!("{peer} streams no longer"));
         }
         if began.elapsed() > ENLISTING {
             return Err(format!("{peer} has not become a synchronous standby within {} s", ENLISTING.as_secs()));

@@ -51,6 +51,7 @@ pub async fn guard(context: &Context) {
         pods: pods.subscribe(),
         said: String::new(),
         first_sign: None,
+        promoted: None,
         not_before: Instant::now(),
     };
     tokio::select! {
@@ -70,6 +71,8 @@ struct Guard<'a> {
     said: String,
     /// When a failover's reason was first seen.
     first_sign: Option<Instant>,
+    /// The failover that this watchdog has promoted for: its number, and what there is to tell of it.
+    promoted: Option<(u64, String)>,
     /// When a standby may be enlisted again.
     not_before: Instant,
 }
@@ -114,7 +117,8 @@ impl Guard<'_> {
         let Some(primary) = PODS.into_iter().find(|pod| *pod == record.primary) else {
             return Ok(self.alarmed(format!("POSTGRES_HOST names {}, which is neither {PODS:?}", record.primary)));
         };
-        if self.view(primary).failures >= context.settings.failures {
+        let (view, is_gone) = (self.view(primary), self.side(primary).pod != Pod::Running);
+        if view.failures >= context.settings.failures || (is_gone && view.failures > 0) {
             // What it says of the primary, and of itself, is to be from now (HA.md, rule 6).
             self.look_anew(other).await;
         }
@@ -186,7 +190,11 @@ impl Guard<'_> {
             }
             Step::Promote => self.promote(&stored.record, service, other, UNFINISHED).await?,
             Step::Settle => {
-                act::settle(context, stored, &self.state(primary)?, service).await?;
+                let state = self.state(primary)?;
+                if record_is_behind(&stored.record, &state) {
+                    self.tell_of_failover(&stored.record).await;
+                }
+                act::settle(context, stored, &state, service).await?;
                 tracing::info!("Service postgres-primary leads to {primary}");
             }
             Step::Enlist if Instant::now() < self.not_before => sleep(PAUSE).await,
@@ -221,12 +229,9 @@ impl Guard<'_> {
     async fn promote(&mut self, record: &Record, service: &Service, old: &str, why: &str) -> Result<(), String> {
         let context = self.context;
         let new = &record.primary;
-        let began = *self.first_sign.get_or_insert_with(Instant::now);
+        self.first_sign.get_or_insert_with(Instant::now);
         act::promote(context, record, &self.session(new)?, service).await?;
-        let took = began.elapsed();
-        context.metrics.failed_over(System::postgres, took);
-        let words = format!("{new} is primary, {:.1} s after the first sign: {why}", took.as_secs_f32());
-        context.teller.note(SET, "PostgresFailover", &words);
+        self.count_failover(record, why);
         if let Some(session) = self.view(old).session {
             // Tried again as long as it answers as a primary.
             let _ = act::fence(context, &session).await;
@@ -234,6 +239,23 @@ impl Guard<'_> {
         self.first_sign = None;
         self.look_anew(new).await;
         Ok(())
+    }
+
+    /// The recorded primary accepts writes since now: what there is to tell of it.
+    fn count_failover(&mut self, record: &Record, why: &str) -> String {
+        let took = self.first_sign.unwrap_or_else(Instant::now).elapsed();
+        self.context.metrics.failed_over(System::postgres, took);
+        let words = format!("{} is primary, {:.1} s after the first sign: {why}", record.primary, took.as_secs_f32());
+        tracing::info!("{words}");
+        self.promoted = Some((record.epoch, words.clone()));
+        words
+    }
+
+    /// Tells of a failover before it is recorded as finished: one Event, whoever has promoted and whoever finishes it.
+    async fn tell_of_failover(&mut self, record: &Record) {
+        let known = self.promoted.clone().filter(|(epoch, _)| *epoch == record.epoch);
+        let words = known.map_or_else(|| self.count_failover(record, UNFINISHED), |(_, words)| words);
+        self.context.teller.note_once(SET, "PostgresFailover", &words, record.epoch).await;
     }
 
     /// Waits for the next answer of a pod, so that no step is taken on one from before.
@@ -266,4 +288,9 @@ impl Guard<'_> {
             words.clone_into(&mut self.said);
         }
     }
+}
+
+/// Whether a failover to the recorded primary, which accepts writes, is not yet recorded as finished.
+fn record_is_behind(record: &Record, state: &State) -> bool {
+    record.epoch > 0 && state.timeline != record.timeline
 }

@@ -9,6 +9,7 @@ use std::thread;
 
 use jiff::Timestamp;
 use keyboss::rehearsal::face::Face;
+use keyboss::rehearsal::faults::Faults;
 use keyboss::rehearsal::kinds::Kind;
 use keyboss::rehearsal::store::Key;
 use kube::Client;
@@ -137,6 +138,11 @@ impl Api {
         let all = server.store().list(Kind::named("v1", "Event").unwrap(), "keyboss");
         let of = all.filter(|event| event["reason"] == reason);
         of.map(|event| event["message"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+
+    /// What goes wrong between it and its clients, to order, and what they asked.
+    pub fn faults(&self) -> &Faults {
+        self.face.faults()
     }
 
     /// The watchdog that leads; empty when none does.

@@ -14,6 +14,11 @@ use super::writer::Leads;
 use crate::pods::World;
 use crate::postgres::{is_primary, is_standby, sql};
 
+/// Where a server has its data.
+pub const DATA: &str = "/data/pgdata";
+/// A process 1 that is not Patroni outlives it, and so does PostgreSQL: as under systemd, whose unit file in Patroni's
+/// repository says `Restart=no`. Patroni starts again when this file is there.
+const AGAIN: &str = "/tmp/again";
 /// The StatefulSet of the servers.
 pub const SET: &str = "patroni";
 const ZERO: &str = "patroni-0";
@@ -83,6 +88,16 @@ pub fn switch_over(world: &World, from: &str, to: &str) {
     assert_eq!(status, Some(200), "no switchover from {from} to {to}");
 }
 
+/// Kills Patroni beside a server, and not the server.
+pub fn kill_agent(world: &mut World, pod: &str) {
+    assert!(world.exec(pod, &["bash", "-c", "kill -KILL $(cat /tmp/patroni.pid)"]).status.success());
+}
+
+/// Starts it again.
+pub fn start_agent(world: &mut World, pod: &str) {
+    assert!(world.exec(pod, &["touch", AGAIN]).status.success());
+}
+
 /// The status of an answer of Patroni's to a client.
 fn ask(world: &World, pod: &str, method: &'static str, path: &'static str, body: &str) -> Option<u16> {
     let address = world.addresses(SET).into_iter().find(|(name, _)| name == pod)?.1;
@@ -119,7 +134,12 @@ fn servers(folder: &str) -> Value {
     let command = format!(
         "export PATRONI_RESTAPI_CONNECT_ADDRESS=$PATRONI_NAME.{SET}:8008
          export PATRONI_POSTGRESQL_CONNECT_ADDRESS=$PATRONI_NAME.{SET}:5432
-         exec {folder}/bin/python {folder}/bin/patroni /etc/patroni/patroni.json"
+         while :; do
+           {folder}/bin/python {folder}/bin/patroni /etc/patroni/patroni.json &
+           echo $! >/tmp/patroni.pid
+           wait $!
+           until rm {AGAIN}; do sleep 0.2; done 2>/dev/null
+         done"
     );
     let mounts = json!([
         {"name": "data", "mountPath": "/data"},
@@ -172,7 +192,7 @@ fn configuration() -> Value {
         },
         "postgresql": {
             "listen": "0.0.0.0:5432",
-            "data_dir": "/data/pgdata",
+            "data_dir": DATA,
             "bin_dir": "/usr/lib/postgresql/15/bin",
             "basebackup": {"checkpoint": "fast"},
             "pgpass": "/var/run/postgresql/pgpass",

@@ -221,21 +221,3 @@ fn a_primary_lost_while_the_api_server_is_away_is_replaced_when_it_is_back() {
     shop.world.isolate("api", false);
     shop.failed_over("primary lost while the API server was away for 10 s");
 }
-
-#[test]
-#[ignore = "needs PostgreSQL: tests/run servers"]
-fn a_failover_whose_watchdog_dies_at_any_moment_is_finished_once() {
-    // HA.md, rule 12.
-    for milliseconds in [620, 680, 740, 850] {
-        let mut shop = Shop::with(&["watchdog-0"]);
-        shop.world.start_watchdog("watchdog-1", &QUICK);
-        shop.write();
-        shop.world.kill(&[ZERO]);
-        std::thread::sleep(Duration::from_millis(milliseconds));
-        shop.world.signal_watchdog("watchdog-0", "KILL");
-        shop.failed_over(&format!("primary killed, and the watchdog {milliseconds} ms later"));
-        assert_eq!(shop.recorded("POSTGRES_EPOCH"), "1");
-        shop.world.start(&[ZERO]);
-        shop.until_whole(ONE, ZERO);
-    }
-}

@@ -101,6 +101,8 @@ pub struct Shop {
     /// Their network.
     pub world: World,
     writers: Option<Writers>,
+    /// How often writers were started: they never write a row again.
+    writes: i64,
 }
 
 impl Shop {
@@ -111,11 +113,21 @@ impl Shop {
 
     /// With these watchdogs.
     pub fn with(watchdogs: &[&str]) -> Self {
-        let mut world = installed_in(World::serve_api);
+        Self::set(watchdogs, &[])
+    }
+
+    /// With these, and with manifests that are rendered with settings.
+    pub fn set(watchdogs: &[&str], settings: &[&str]) -> Self {
+        let mut world = installed_in(|world| {
+            world.set(settings);
+            world.serve_api();
+        });
         sql(&world, ZERO, "CREATE TABLE ack (id bigint PRIMARY KEY); GRANT ALL ON ack TO saleor");
         watchdogs.iter().for_each(|name| world.start_watchdog(name, &QUICK));
-        let mut shop = Self { world, writers: None };
-        shop.until_recorded(ZERO, ONE);
+        let mut shop = Self { world, writers: None, writes: 0 };
+        if !watchdogs.is_empty() {
+            shop.until_recorded(ZERO, ONE);
+        }
         shop
     }
 
@@ -133,12 +145,19 @@ impl Shop {
     /// Starts the shop's writer, and one pinned to each server.
     pub fn write(&mut self) {
         let leads = service(&self.world);
-        self.writers = Some(Writers::start(&mut self.world, &leads, "postgres", 0));
+        let first = 10_000_000 * self.writes;
+        self.writes += 1;
+        self.writers = Some(Writers::start(&mut self.world, &leads, "postgres", first));
+    }
+
+    /// The acknowledgements of the shop's writer so far.
+    pub fn acks(&self) -> Vec<Ack> {
+        self.writers.as_ref().expect("somebody writes").shop()
     }
 
     /// Waits for so many more acknowledgements of the shop's writer.
     pub fn until_written(&mut self, more: usize) {
-        let Self { world, writers } = self;
+        let Self { world, writers, .. } = self;
         writers.as_ref().expect("somebody writes").until_written(world, more);
     }
 
@@ -161,10 +180,23 @@ impl Shop {
 
     /// postgres-1 has taken over, and nothing was lost.
     pub fn failed_over(&mut self, what: &str) {
-        self.until_recorded_primary(ONE);
-        self.until_written(50);
-        let gap = self.verify(ONE);
+        self.failed_over_to(ONE, what);
+    }
+
+    /// A pod has taken over, and nothing was lost.
+    pub fn failed_over_to(&mut self, primary: &str, what: &str) {
+        self.until_recorded_primary(primary);
+        self.until_written_to(primary, 50);
+        let gap = self.verify(primary);
         println!("{what}: {:.2} s without an acknowledgement", gap.as_secs_f32());
+    }
+
+    fn until_written_to(&mut self, primary: &str, count: usize) {
+        let Self { world, writers, .. } = self;
+        let writers = writers.as_ref().expect("somebody writes");
+        world.until(&format!("{primary} acknowledges"), |_| {
+            writers.shop().iter().filter(|ack| ack.pod == primary).count() >= count
+        });
     }
 
     /// Waits until a primary is recorded.

@@ -37,7 +37,7 @@ impl World {
         let log = fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
         let mut command = Command::new("setpriv");
         command
-            .args(["--pdeathsig", "KILL", "nsenter", "--net", "--target", &self.sandbox(name).to_string()])
+            .args(["--pdeathsig", "KILL", "nsenter", "--net", "--mount", "--target", &self.sandbox(name).to_string()])
             .args(["unshare", "--mount", "--pid", "--ipc", "--fork", "--kill-child"])
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/container"))
             .args([folder.join("root"), self.dir.path().join("hosts")])

@@ -12,7 +12,7 @@ const NOBODY: &str = "02:00:00:00:00:99";
 
 /// A place in the network.
 pub(super) struct Sandbox {
-    /// It keeps the network while containers come and go.
+    /// It keeps the network, and what is mounted for the pod, while containers come and go.
     pub(super) holder: Child,
     pub(super) address: String,
     /// The bridge's end of its cable.
@@ -43,7 +43,7 @@ impl World {
         }
         let domain = if set.is_empty() { String::new() } else { format!("{name}.{set}") };
         writeln!(hosts, "{address} {name} {domain}").unwrap();
-        let holder = hold(&["--net"]);
+        let holder = hold(&["--net", "--mount"]);
         let veth = format!("veth{number}");
         let id = holder.id().to_string();
         let network = &self.network;

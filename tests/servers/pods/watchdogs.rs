@@ -17,6 +17,11 @@ const ANSWER: Duration = Duration::from_secs(5);
 impl World {
     /// Runs `keyboss watchdog` in a pod of its own, with more arguments; [`World::log`] has what it prints.
     pub fn start_watchdog(&mut self, name: &str, arguments: &[&str]) {
+        self.start_watchdog_in(name, arguments, &[]);
+    }
+
+    /// The same, in an environment that has these variables too.
+    pub fn start_watchdog_in(&mut self, name: &str, arguments: &[&str], variables: &[(&str, &str)]) {
         assert!(!self.watchdogs.contains_key(name), "{name} runs already");
         let folder = self.dir.path().join(name);
         let log = fs::File::options().create(true).append(true).open(folder.join("log")).unwrap();
@@ -30,6 +35,7 @@ impl World {
             .arg(self.api().kubeconfig())
             .args(arguments)
             .env("WATCHDOG_PASSWORD", &self.config["WATCHDOG_PASSWORD"])
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stderr(log.try_clone().unwrap())
             .stdout(log);
