@@ -12,7 +12,9 @@ use serde_json::Value;
 pub fn objects(environment: &str, sets: &[&str]) -> Vec<Value> {
     let mut keyboss = Command::new(env!("CARGO_BIN_EXE_keyboss"));
     keyboss.args(["render", "--env", environment]).env_remove("RUST_LOG");
-    sets.iter().for_each(|set| drop(keyboss.args(["--set", set])));
+    for set in sets {
+        keyboss.args(["--set", set]);
+    }
     let output = keyboss.output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
