@@ -10,7 +10,9 @@ RUN cargo build --locked --release --bin keyboss
 
 FROM debian:bookworm-slim
 COPY --from=build /src/target/release/keyboss /usr/local/bin/keyboss
+# Whoever probes an https address has to know whom to trust.
+COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
 # A number, so that Kubernetes can see that it is not root.
 USER 65534:65534
-EXPOSE 8080
+EXPOSE 5000 8080
 ENTRYPOINT ["keyboss"]

@@ -1,5 +1,6 @@
 //! The command line, as types.
 
+mod exporter;
 mod place;
 
 use std::error::Error;
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use exporter::ExporterArgs;
 pub use place::{AnyEnvironmentArgs, ClusterArgs, EnvironmentArgs};
 
 use crate::pipeline::Selection;
@@ -51,6 +53,8 @@ pub enum Command {
     Failover(FailoverArgs),
     /// Fail PostgreSQL and Redis over when a pod is lost; runs in the cluster.
     Watchdog(WatchdogArgs),
+    /// Probe the shop and publish Prometheus' metrics of it; runs in the cluster.
+    Exporter(ExporterArgs),
 }
 
 /// Arguments of `keyboss rollback`.

@@ -25,7 +25,7 @@ async fn main() -> ExitCode {
         Err(error) => error.exit(),
     };
     let redactor = Redactor::default();
-    let verbose = cli.verbose + u8::from(matches!(cli.command, Command::Watchdog(_)));
+    let verbose = cli.verbose + u8::from(matches!(cli.command, Command::Watchdog(_) | Command::Exporter(_)));
     report::log_to_stderr(verbose, redactor.clone());
     let outcome = match cli.command {
         Command::Deploy(arguments) => commands::deploy::run(arguments, redactor.clone()).await,
@@ -37,6 +37,7 @@ async fn main() -> ExitCode {
         Command::Render(arguments) => done(commands::render::run(&arguments)),
         Command::Failover(arguments) => done(commands::failover::run(arguments, redactor.clone()).await),
         Command::Watchdog(arguments) => done(commands::watchdog::run(arguments, &redactor).await),
+        Command::Exporter(arguments) => done(commands::exporter::run(arguments).await),
     };
     outcome.unwrap_or_else(|error| {
         report::error(&error, &redactor);

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use tokio::signal::unix::{SignalKind, signal};
 
+use super::in_cluster;
 use crate::cli::WatchdogArgs;
-use crate::cluster::{choose, connect, connect_in_cluster};
 use crate::report::Redactor;
 use crate::watchdog::{self, Settings};
 
@@ -16,14 +15,7 @@ use crate::watchdog::{self, Settings};
 /// When it has no credentials, or its port is taken.
 pub async fn run(arguments: WatchdogArgs, redactor: &Redactor) -> Result<()> {
     redactor.add(&arguments.postgres_password);
-    let (connection, namespace) = match &arguments.kubeconfig {
-        Some(path) => {
-            let context = choose(Some(path), None)?;
-            (connect(&context).await?, context.namespace)
-        }
-        None => connect_in_cluster()?,
-    };
-    let namespace = arguments.namespace.unwrap_or(namespace);
+    let (client, namespace) = in_cluster::client(arguments.kubeconfig.as_deref(), arguments.namespace).await?;
     let settings = Settings {
         identity: arguments.identity,
         listen: arguments.listen,
@@ -32,12 +24,5 @@ pub async fn run(arguments: WatchdogArgs, redactor: &Redactor) -> Result<()> {
         lease: Duration::from_secs(arguments.lease),
         postgres_password: arguments.postgres_password,
     };
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let stop = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    };
-    watchdog::run(connection.client, &namespace, settings, stop).await
+    watchdog::run(client, &namespace, settings, in_cluster::told_to_stop()?).await
 }

@@ -10,6 +10,12 @@ const NANO_DIGITS: i32 = 9;
 pub struct Quantity(i128);
 
 impl Quantity {
+    /// The quantity as a number, to within a double's precision.
+    #[allow(clippy::cast_precision_loss, reason = "it is said")]
+    pub fn value(self) -> f64 {
+        self.0 as f64 / 1e9
+    }
+
     /// Whole mebibytes, of a number of bytes.
     pub fn mib(self) -> u64 {
         u64::try_from(self.0 / (1_000_000_000 << 20)).unwrap_or(0)

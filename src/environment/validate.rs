@@ -1,6 +1,6 @@
 //! What a type cannot say about a value.
 
-use super::{Autoscaler, Credentials, Quantity, Values, Watchdog};
+use super::{Autoscaler, Credentials, Email, Exporter, Quantity, Values, Watchdog};
 
 /// A value that cannot be right.
 #[derive(Debug)]
@@ -59,7 +59,18 @@ pub fn validate(values: &Values) -> Checked {
     }
     credentials("clients.kubeStateMetrics", &values.clients.kube_state_metrics)?;
     credentials("clients.prometheus", &values.clients.prometheus)?;
-    credentials("clients.watchdog", &values.clients.watchdog)
+    credentials("clients.watchdog", &values.clients.watchdog)?;
+    credentials("clients.exporter", &values.clients.exporter)?;
+    exporter(&values.monitoring.exporter)?;
+    email(&values.monitoring.alertmanager.email)?;
+    let webhook = &values.monitoring.alertmanager.webhook.url;
+    if !webhook.is_empty() {
+        http_url("monitoring.alertmanager.webhook.url", webhook)?;
+    }
+    if values.monitoring.rules.backup_max_age_hours == 0 {
+        return Err(fault("monitoring.rules.backupMaxAgeHours", "must be at least 1"));
+    }
+    Ok(())
 }
 
 fn dns_label(path: &str, text: &str) -> Checked {
@@ -120,6 +131,44 @@ fn watchdog(watchdog: &Watchdog) -> Checked {
         return at("leaseSeconds", "must be from 5 to 600");
     }
     Ok(())
+}
+
+/// The bounds are those of `keyboss exporter`, which would not start otherwise.
+fn exporter(exporter: &Exporter) -> Checked {
+    let at = |field: &str| format!("monitoring.exporter.{field}");
+    if !(1..=3600).contains(&exporter.interval_seconds) {
+        return Err(fault(&at("intervalSeconds"), "must be from 1 to 3600"));
+    }
+    if exporter.limit_seconds == 0 || exporter.limit_seconds > exporter.interval_seconds {
+        return Err(fault(&at("limitSeconds"), "must be at least 1 and at most intervalSeconds"));
+    }
+    for (name, probe) in exporter.probes.named() {
+        if !probe.url.is_empty() {
+            http_url(&at(&format!("probes.{name}.url")), &probe.url)?;
+        }
+    }
+    Ok(())
+}
+
+fn http_url(path: &str, text: &str) -> Checked {
+    let is_http = url::Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
+    let wrong = || fault(path, format!("{text:?} is not an http or https URL; an example: http://keyboss.example/"));
+    if is_http { Ok(()) } else { Err(wrong()) }
+}
+
+/// Alertmanager would not start otherwise.
+fn email(email: &Email) -> Checked {
+    let at = |field: &str| format!("monitoring.alertmanager.email.{field}");
+    if email.to.is_empty() {
+        return Ok(());
+    }
+    if email.from.is_empty() {
+        return Err(fault(&at("from"), "is empty, and mail needs a sender"));
+    }
+    match email.smarthost.rsplit_once(':') {
+        Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(()),
+        _ => Err(fault(&at("smarthost"), "is not a mail server with its port, such as mail.example:587")),
+    }
 }
 
 fn autoscaler(path: &str, scaler: &Autoscaler) -> Checked {

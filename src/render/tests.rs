@@ -135,7 +135,7 @@ fn rights_are_never_cluster_wide_and_tokens_are_the_exception() {
         })
         .map(|(_, object)| object.id.name.clone())
         .collect();
-    assert_eq!(with_token, ["postgres-watchdog", "kube-state-metrics"]);
+    assert_eq!(with_token, ["postgres-watchdog", "keyboss-exporter", "kube-state-metrics"]);
     assert!(plan.objects().all(|(_, object)| !object.id.kind.starts_with("ClusterRole")));
 }
 

@@ -12,6 +12,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
+use crate::scraped;
+
 /// What fails over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue, clap::ValueEnum)]
 #[allow(non_camel_case_types, reason = "they are the label's values")]
@@ -161,13 +163,9 @@ impl Metrics {
         self.redis_lag.set(lag.unwrap_or(-1));
     }
 
-    /// The text that Prometheus reads
-    /// (<https://prometheus.io/docs/specs/om/open_metrics_spec/>).
+    /// The text that Prometheus reads.
     pub fn text(&self) -> String {
-        let mut text = String::new();
-        // Writing into a String cannot fail.
-        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
-        text
+        scraped::text(&self.registry)
     }
 }
 

@@ -11,7 +11,6 @@ mod postgres;
 mod record;
 mod redis;
 mod roles;
-mod serve;
 mod tell;
 
 use std::net::SocketAddr;
@@ -29,6 +28,7 @@ pub use roles::{Postgres, Redis, Roles, roles};
 use tell::Teller;
 
 use crate::cluster::{Clock, Cluster, Fault, Permit, Served};
+use crate::scraped;
 
 /// Who writes what a failover changes (<https://kubernetes.io/docs/reference/using-api/server-side-apply/#managers>).
 pub const FIELD_MANAGER: &str = "keyboss-watchdog";
@@ -77,10 +77,11 @@ pub async fn run(client: Client, namespace: &str, settings: Settings, stop: impl
     let teller = Teller::new(&cluster, &settings.identity);
     let clock = Clock::start();
     let holder = leader::holder(&settings.identity);
-    let listener = serve::listen(settings.listen).await?;
+    let listener = scraped::listen(settings.listen).await?;
     tracing::info!("{} serves /healthz and /metrics on {}", settings.identity, settings.listen);
     let mut stop = std::pin::pin!(stop);
-    let mut serving = std::pin::pin!(serve::serve(listener, metrics.clone()));
+    let counted = metrics.clone();
+    let mut serving = std::pin::pin!(scraped::serve(listener, move || counted.text()));
     loop {
         let lock = tokio::select! {
             lock = leader::elect(&cluster, &settings, &holder, clock) => lock,

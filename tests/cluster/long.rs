@@ -1,5 +1,5 @@
-//! An old installation that is taken over, backups, failovers, failures one by one, initial fields, resets, transactions,
-//! a tenant's rights, and every way in which PostgreSQL and Redis may die.
+//! An old installation that is taken over, backups, failovers, failures one by one, initial fields, monitoring, resets,
+//! transactions, a tenant's rights, and every way in which PostgreSQL and Redis may die.
 
 mod adopt;
 mod backup;
@@ -7,6 +7,7 @@ mod failover;
 mod failures;
 mod initial;
 mod kills;
+mod monitoring;
 mod reset;
 mod tenant;
 mod transaction;

@@ -100,6 +100,20 @@ impl Shop {
         (leads, other)
     }
 
+    /// Sees to it that this pod is PostgreSQL's primary: somebody has moved the shop from where a first deploy puts it.
+    pub fn lead(&self, pod: &str) {
+        self.until_guarded();
+        if self.roles("POSTGRES_HOST").0 == pod {
+            return;
+        }
+        let mut keyboss = Command::new(env!("CARGO_BIN_EXE_keyboss"));
+        keyboss.args(["failover", "postgres", "--yes", "--kubeconfig"]).arg(kubeconfig()).args(&self.arguments);
+        let output = keyboss.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(self.roles("POSTGRES_HOST").0, pod);
+        self.until_guarded();
+    }
+
     /// `keyboss deploy`, with more arguments.
     pub fn deploy(&self, more: &[&str]) -> Run {
         self.run(&["deploy"], more)

@@ -17,7 +17,8 @@ impl Existing {
     /// What the environment says exists: credentials of registries and of in-cluster clients.
     pub fn of(environment: &Environment) -> Self {
         let values = &environment.values;
-        let clients = [&values.clients.kube_state_metrics, &values.clients.prometheus, &values.clients.watchdog];
+        let clients = &values.clients;
+        let clients = [&clients.kube_state_metrics, &clients.prometheus, &clients.watchdog, &clients.exporter];
         let named = |name: &&String| !name.is_empty();
         let kubeconfigs = clients.iter().map(|client| &client.kubeconfig_secret);
         let accounts = clients.iter().map(|client| &client.service_account);

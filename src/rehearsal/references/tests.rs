@@ -72,6 +72,6 @@ fn what_the_environment_says_exists_would_be_found_missing() {
     let plan = render::plan(&Project::BuiltIn, &environment).unwrap();
     let findings = check(&plan, &environment.values.storage, &Existing::default());
     let reasons = |reason: &str| findings.iter().filter(|finding| finding.reason == reason).count();
-    assert_eq!(reasons("there is no Secret ksm-kubeconfig"), 2);
+    assert_eq!(reasons("there is no Secret ksm-kubeconfig"), 3);
     assert_eq!(reasons("there is no Secret r"), plan.objects().filter(|(_, o)| o.pod_template().is_some()).count());
 }

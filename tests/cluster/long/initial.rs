@@ -7,6 +7,7 @@ use crate::shop::Shop;
 #[ignore = "needs a cluster"]
 fn a_second_initial_path_leaves_the_first_alone() {
     let shop = Shop::shared();
+    shop.lead("postgres-1");
     let project = project::copy();
     let manifest = project.path().join("manifests/1-config/config.yaml");
     project::replace(&manifest, "/data/REDIS_MASTER", "/data/REDIS_MASTER, /data/ADDED");
@@ -14,11 +15,11 @@ fn a_second_initial_path_leaves_the_first_alone() {
     let arguments = ["--project", project.path().to_str().unwrap()];
     let data = || shop.namespace.get(&["configmap", "keyboss-config"])["data"].clone();
     shop.deploy(&arguments).succeeded();
-    assert_eq!((&data()["ADDED"], &data()["POSTGRES_HOST"]), (&"one".into(), &"postgres-0.postgres".into()));
+    assert_eq!((&data()["ADDED"], &data()["POSTGRES_HOST"]), (&"one".into(), &"postgres-1.postgres".into()));
     // Whoever moves it owns it.
     shop.namespace.say(&["patch", "configmap", "keyboss-config", "-p", r#"{"data":{"ADDED":"two"}}"#]);
     shop.deploy(&arguments).succeeded();
-    assert_eq!((&data()["ADDED"], &data()["POSTGRES_HOST"]), (&"two".into(), &"postgres-0.postgres".into()));
+    assert_eq!((&data()["ADDED"], &data()["POSTGRES_HOST"]), (&"two".into(), &"postgres-1.postgres".into()));
     shop.namespace.say(&["patch", "configmap", "keyboss-config", "-p", r#"{"data":{"ADDED":null}}"#]);
 }
 
@@ -26,14 +27,9 @@ fn a_second_initial_path_leaves_the_first_alone() {
 #[ignore = "needs a cluster"]
 fn a_deploy_moves_no_selector_back() {
     let shop = Shop::shared();
-    let point = |pod: &str| {
-        let patch = format!(r#"{{"spec":{{"selector":{{"statefulset.kubernetes.io/pod-name":"{pod}"}}}}}}"#);
-        shop.namespace.say(&["patch", "service", "postgres-primary", "-p", &patch]);
-    };
-    point("postgres-1");
+    shop.lead("postgres-1");
     let run = shop.deploy(&[]).succeeded();
     let selector = shop.namespace.get(&["service", "postgres-primary"])["spec"]["selector"].clone();
-    point("postgres-0");
     assert_eq!(selector["statefulset.kubernetes.io/pod-name"], "postgres-1");
     assert!(run.written().is_empty(), "{:?}", run.written());
 }

@@ -252,7 +252,8 @@ fn rolling_back_twice_goes_back_two_releases_and_moves_nothing_that_others_moved
     let shop = Shop::shared();
     let hosts = |name: &str| format!("saleor.allowedHosts=[{name}.example.com]");
     let now = || shop.namespace.get(&["configmap", "keyboss-config"])["data"].clone();
-    // The autoscaler's hand: what a first deploy sets is less.
+    // The watchdog's hand and the autoscaler's: what a first deploy sets is another primary, and fewer workers.
+    shop.lead("postgres-1");
     let workers = "autoscaling.worker.minReplicas=3";
     for name in ["first", "second", "third"] {
         shop.deploy(&["--set", &hosts(name), "--set", workers]).succeeded();
@@ -269,7 +270,7 @@ fn rolling_back_twice_goes_back_two_releases_and_moves_nothing_that_others_moved
             "{config} {}",
             run.text()
         );
-        assert_eq!(config["POSTGRES_HOST"], "postgres-0.postgres");
+        assert_eq!(config["POSTGRES_HOST"], "postgres-1.postgres");
         let worker = shop.namespace.get(&["deployment", "celery-worker"]);
         assert!(worker["spec"]["replicas"].as_u64().unwrap() >= 3, "{worker}");
     }
