@@ -44,11 +44,14 @@ pub fn majority(seen: &Seen) -> Option<usize> {
     (0..PODS.len()).find(|pod| opinions(seen).filter(|opinion| opinion.master == *pod).count() >= 2)
 }
 
-/// The same, if no Sentinel is about to replace it: two find nothing wrong with it, and none is at work on another.
+/// The same, if no Sentinel is about to replace it or has done so: two find nothing wrong with it, none is at work on
+/// another, and none names another. A Sentinel that has promoted the replica names it first; the others follow a second
+/// later.
 pub fn settled(seen: &Seen) -> Option<usize> {
     let master = majority(seen)?;
     let content = opinions(seen).filter(|opinion| opinion.master == master && opinion.up).count();
-    (content >= 2 && !opinions(seen).any(|opinion| opinion.failing_over)).then_some(master)
+    let replaced = opinions(seen).any(|opinion| opinion.failing_over || opinion.master != master);
+    (content >= 2 && !replaced).then_some(master)
 }
 
 fn opinions(seen: &Seen) -> impl Iterator<Item = &Opinion> {

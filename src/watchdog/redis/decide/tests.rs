@@ -50,7 +50,9 @@ fn who_is_master() {
     let table = [
         ([says(0), says(0), says(0)], Some(0), Some(0)),
         ([says(1), None, says(1)], Some(1), Some(1)),
-        ([says(0), says(1), says(1)], Some(1), Some(1)),
+        ([says(0), says(1), says(1)], Some(1), None),
+        // The first has promoted pod 1 and says so; the others have not heard of it.
+        ([says(1), says(0), says(0)], Some(0), None),
         ([says(0), says(1), None], None, None),
         ([says(0), None, None], None, None),
         ([None, None, None], None, None),
