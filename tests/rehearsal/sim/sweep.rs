@@ -68,6 +68,13 @@ fn trouble_at_any_request_of_other_deploys() {
 }
 
 #[test]
+fn deletions_that_are_refused_after_a_rollback_are_told() {
+    let last = requests(Scene::Rollback);
+    let refused = |n| (Scene::Rollback, vec![Trouble::Fault(n, Fault::Refused(403))]);
+    each(&(last - 12..=last + 6).map(refused).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_sick_workload_of_any_phase() {
     let sick = |ailment, workload| (Scene::Upgrade, vec![Trouble::Sick(ailment, workload)]);
     each(&[
