@@ -203,17 +203,9 @@ pub struct HistoryArgs {
     #[arg(value_name = "RELEASE")]
     pub release: Option<u64>,
 
-    /// Which environment.
+    /// Of what.
     #[command(flatten)]
-    pub environment: EnvironmentArgs,
-
-    /// Which cluster.
-    #[command(flatten)]
-    pub cluster: ClusterArgs,
-
-    /// What to print.
-    #[arg(long, value_enum, default_value = "auto")]
-    pub output: Output,
+    pub of: StatusArgs,
 }
 
 /// Arguments of `keyboss status`.

@@ -14,14 +14,14 @@ use crate::report::{self, Output, Redactor, history};
 /// When they cannot be read, or the one asked for is not there (exit code 2).
 pub async fn run(arguments: HistoryArgs, redactor: Redactor) -> Result<()> {
     supplied(None)?.values().for_each(|value| redactor.add(value));
-    let reached = reach(&arguments.environment, &arguments.cluster).await?;
+    let reached = reach(&arguments.of.environment, &arguments.of.cluster).await?;
     let namespace = reached.cluster.namespace();
     let journals = reached.told("the releases cannot be listed", reached.cluster.journals().await)?;
     let shown: Vec<&Journal> = match arguments.release {
         Some(asked) => vec![find(&journals, asked, namespace)?],
         None => journals.iter().rev().collect(),
     };
-    match (arguments.output, arguments.release) {
+    match (arguments.of.output, arguments.release) {
         (Output::Json, _) => {
             let values = shown.into_iter().map(serde_json::to_value).collect::<Result<_, _>>();
             report::print_json(values.context("a journal is no JSON")?, &redactor)?;
