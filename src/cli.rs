@@ -11,7 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 pub use exporter::ExporterArgs;
-pub use place::{AnyEnvironmentArgs, ClusterArgs, EnvironmentArgs};
+pub use place::{AnyEnvironmentArgs, ClusterArgs, EnvironmentArgs, InClusterArgs};
 
 use crate::pipeline::Selection;
 use crate::rehearsal::scenario::Scenario;
@@ -288,13 +288,9 @@ pub struct WatchdogArgs {
     #[arg(long, env = "POD_NAME", value_name = "NAME")]
     pub identity: String,
 
-    /// A kubeconfig file, whose current context is used; by default the pod's own service account.
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-
-    /// The namespace of the shop; by default that of the pod, or of the context.
-    #[arg(long, env = "POD_NAMESPACE", value_name = "NAME")]
-    pub namespace: Option<String>,
+    /// Which namespace, and with which credentials.
+    #[command(flatten)]
+    pub place: InClusterArgs,
 
     /// Where /healthz and /metrics are served.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8080")]

@@ -1,10 +1,10 @@
 //! The command line of the exporter.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::Args;
 
+use super::place::InClusterArgs;
 use crate::exporter::{HostOf, Probe};
 
 /// Arguments of `keyboss exporter`.
@@ -46,11 +46,7 @@ pub struct ExporterArgs {
     #[arg(long)]
     pub no_api_server: bool,
 
-    /// A kubeconfig file, whose current context is used; by default the pod's own service account.
-    #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
-
-    /// The namespace of the shop; by default that of the pod, or of the context.
-    #[arg(long, env = "POD_NAMESPACE", value_name = "NAME")]
-    pub namespace: Option<String>,
+    /// Which namespace, and with which credentials.
+    #[command(flatten)]
+    pub place: InClusterArgs,
 }

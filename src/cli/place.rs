@@ -100,3 +100,15 @@ pub struct ClusterArgs {
     #[arg(long, value_name = "FILE")]
     pub kubeconfig: Option<PathBuf>,
 }
+
+/// Where what runs in the cluster works, and with which credentials.
+#[derive(Args, Debug)]
+pub struct InClusterArgs {
+    /// A kubeconfig file, whose current context is used; by default the pod's own service account.
+    #[arg(long, value_name = "FILE")]
+    pub kubeconfig: Option<PathBuf>,
+
+    /// The namespace of the shop; by default that of the pod, or of the context.
+    #[arg(long, env = "POD_NAMESPACE", value_name = "NAME")]
+    pub namespace: Option<String>,
+}

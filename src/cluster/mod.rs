@@ -15,7 +15,7 @@ mod live;
 mod lock;
 mod managed_fields;
 mod ownership;
-mod proxy;
+mod pods;
 mod records;
 mod restore;
 mod take_over;

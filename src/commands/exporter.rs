@@ -15,7 +15,7 @@ use crate::exporter::{self, Pace, Settings};
 pub async fn run(arguments: ExporterArgs) -> Result<()> {
     let api = match arguments.no_api_server {
         true => None,
-        false => Some(in_cluster::client(arguments.kubeconfig.as_deref(), arguments.namespace).await?),
+        false => Some(in_cluster::client(arguments.place).await?),
     };
     let settings = Settings {
         listen: arguments.listen,

@@ -15,7 +15,7 @@ use crate::watchdog::{self, Settings};
 /// When it has no credentials, or its port is taken.
 pub async fn run(arguments: WatchdogArgs, redactor: &Redactor) -> Result<()> {
     redactor.add(&arguments.postgres_password);
-    let (client, namespace) = in_cluster::client(arguments.kubeconfig.as_deref(), arguments.namespace).await?;
+    let (client, namespace) = in_cluster::client(arguments.place).await?;
     let settings = Settings {
         identity: arguments.identity,
         listen: arguments.listen,

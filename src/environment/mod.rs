@@ -5,12 +5,14 @@
 
 mod known;
 mod layer;
+mod monitoring;
 mod project;
 mod quantity;
 mod validate;
 mod values;
 
 pub use layer::Layer;
+pub use monitoring::*;
 pub use project::Project;
 pub use quantity::Quantity;
 pub use values::*;

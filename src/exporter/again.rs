@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Interval, MissedTickBehavior, interval, timeout};
 
 /// When, and how long.
 #[derive(Clone, Copy, Debug)]
@@ -15,14 +15,20 @@ pub struct Pace {
 }
 
 impl Pace {
+    /// When to ask; what was missed is not made up for.
+    pub fn ticks(self) -> Interval {
+        let mut ticks = interval(self.every);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        ticks
+    }
+
     /// Asks until it is dropped, and hands on each answer, or None where there is none; that is logged once.
     pub async fn again<T, E, F>(self, whom: &str, ask: impl Fn() -> F, publish: impl Fn(Option<T>))
     where
         E: Display,
         F: Future<Output = Result<T, E>>,
     {
-        let mut ticks = interval(self.every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = self.ticks();
         let mut said = String::new();
         loop {
             ticks.tick().await;

@@ -87,7 +87,7 @@ async fn serve(listener: TcpListener, api: Option<(Client, String)>, settings: S
         let (of_pods, of_lock) = (cluster.clone(), cluster);
         let ask = move || {
             let cluster = of_pods.clone();
-            async move { pods::usage(cluster.client(), cluster.namespace()).await }
+            async move { cluster.usage().await.map(|list| pods::read(&list)) }
         };
         let to = metrics.clone();
         let publish = move |usage: Option<Vec<pods::Usage>>| to.usage(&namespace, &usage.unwrap_or_default());

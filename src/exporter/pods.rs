@@ -3,8 +3,6 @@
 
 use std::str::FromStr;
 
-use http::Request;
-use kube::Client;
 use serde_json::Value;
 
 use crate::environment::Quantity;
@@ -22,17 +20,8 @@ pub struct Usage {
     pub bytes: i64,
 }
 
-/// What every container of the namespace uses.
-///
-/// # Errors
-/// When the API server does not say.
-pub async fn usage(client: &Client, namespace: &str) -> kube::Result<Vec<Usage>> {
-    let path = format!("/apis/metrics.k8s.io/v1beta1/namespaces/{namespace}/pods");
-    let request = Request::get(path).body(Vec::new()).map_err(kube::Error::HttpError)?;
-    Ok(read(&client.request(request).await?))
-}
-
-fn read(list: &Value) -> Vec<Usage> {
+/// What every container of a PodMetricsList uses.
+pub fn read(list: &Value) -> Vec<Usage> {
     let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let mut usage = Vec::new();
     for pod in items(&list["items"]) {

@@ -1,6 +1,6 @@
 //! One endpoint, probed again and again.
 
-use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::client::Client;
 use super::{Endpoint, Metrics, Pace, Probe, catalogue};
@@ -19,8 +19,7 @@ impl Probing {
     /// Probes until it is dropped.
     pub async fn run(self, client: Client, metrics: Metrics) {
         metrics.expect(self.probe.endpoint);
-        let mut ticks = interval(self.pace.every);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = self.pace.ticks();
         let mut was_up = None;
         loop {
             ticks.tick().await;

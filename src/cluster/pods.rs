@@ -1,0 +1,34 @@
+//! What the API server passes on about pods, beside the objects that it keeps: a page that one serves, and what they use.
+
+use http::Request;
+use http::request::Builder;
+use serde_json::Value;
+
+use super::{Cluster, Fault, call};
+
+impl Cluster {
+    /// What a pod answers to GET at this port and path, through the API server's proxy
+    /// (<https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/>): whoever deploys need not
+    /// reach the pods' network.
+    ///
+    /// # Errors
+    /// When proxying is not allowed, or the pod does not answer.
+    pub async fn page(&self, pod: &str, port: u16, path: &str) -> Result<String, Fault> {
+        let uri = format!("/api/v1/namespaces/{}/pods/{pod}:{port}/proxy{path}", self.namespace);
+        call(self.client.request_text(whole(Request::get(uri))?)).await
+    }
+
+    /// What the namespace's containers use, as `metrics.k8s.io` has it: a PodMetricsList
+    /// (<https://kubernetes.io/docs/tasks/debug/debug-cluster/resource-metrics-pipeline/>).
+    ///
+    /// # Errors
+    /// When the cluster does not measure it, or it may not be read.
+    pub async fn usage(&self) -> Result<Value, Fault> {
+        let uri = format!("/apis/metrics.k8s.io/v1beta1/namespaces/{}/pods", self.namespace);
+        call(self.client.request(whole(Request::get(uri))?)).await
+    }
+}
+
+fn whole(request: Builder) -> Result<Request<Vec<u8>>, Fault> {
+    request.body(Vec::new()).map_err(|error| Fault::Other(error.to_string()))
+}
