@@ -30,6 +30,7 @@ control_plane() {
   start kube-scheduler "$bin/kube-scheduler" --kubeconfig="$pki/scheduler.kubeconfig" --leader-elect=false \
     --authentication-kubeconfig="$pki/scheduler.kubeconfig" --authorization-kubeconfig="$pki/scheduler.kubeconfig"
   start dns "$PYTHON" "$CLUSTER/lib/dns.py"
+  until_ok 60 "the cluster's DNS" bash -c "</dev/tcp/$NODE_IP/53"
   start metrics "$PYTHON" "$CLUSTER/lib/metrics.py"
 }
 

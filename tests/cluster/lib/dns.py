@@ -3,7 +3,7 @@
 
 A name that does not exist is answered with NXDOMAIN at once, also outside cluster.local.
 """
-import ctypes, os, signal, subprocess, sys, threading, time
+import ctypes, os, signal, socket, subprocess, sys, threading, time
 from api import NODE, STATE, watch
 
 HOSTS, ZONE = f"{STATE}/run/dns.hosts", "svc.cluster.local"
@@ -11,7 +11,7 @@ services, endpoints, changed = {}, {}, threading.Event()
 
 
 def hosts():
-    for (namespace, name), service in list(services.items()):
+    for (namespace, name), service in list(services.items()):         # a watch may change it meanwhile
         domain, spec = f"{name}.{namespace}.{ZONE}", service["spec"]
         if spec.get("clusterIP") not in (None, "", "None"):
             yield f"{spec['clusterIP']} {domain}"
@@ -27,13 +27,29 @@ def die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-open(HOSTS, "w").close()
+def write(names):
+    with open(HOSTS + ".new", "w") as f:
+        f.write(names)
+    os.replace(HOSTS + ".new", HOSTS)
+
+
+def listens():
+    try:
+        socket.create_connection((NODE, 53), timeout=1).close()
+        return True
+    except OSError:
+        return False
+
+
+write("")
 dnsmasq = subprocess.Popen(
     ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root", "--log-facility=-",
      "--pid-file", "--bind-interfaces", "--except-interface=lo", f"--listen-address={NODE}", f"--addn-hosts={HOSTS}",
      "--local=/#/", "--local-ttl=1", "--cache-size=0", "--dns-forward-max=1000"],
     preexec_fn=die_with_parent)
 signal.signal(signal.SIGTERM, lambda *_: (dnsmasq.kill(), sys.exit()))
+while dnsmasq.poll() is None and not listens():          # before that, the SIGHUP below would end it
+    time.sleep(0.02)
 watch("/api/v1/services", services, changed)
 watch("/api/v1/endpoints", endpoints, changed)
 old = None
@@ -43,8 +59,7 @@ while dnsmasq.poll() is None:
     time.sleep(0.02)                                     # a burst of events is one change
     new = "\n".join(sorted(set(hosts()))) + "\n"
     if new != old:
-        with open(HOSTS + ".new", "w") as f:
-            f.write(new)
-        os.replace(HOSTS + ".new", HOSTS)
+        write(new)
         dnsmasq.send_signal(signal.SIGHUP)
         old = new
+sys.exit(f"dnsmasq ended with code {dnsmasq.returncode}")
