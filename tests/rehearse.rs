@@ -40,6 +40,15 @@ fn eight_phases_run() {
 }
 
 #[test]
+fn alerts_that_could_never_fire_are_told() {
+    let unwatched = "--set=monitoring.exporter.apiServer=false";
+    let words =
+        "there is no alert DeployLockStuck, HighCPUUsage, HighMemoryUsage: the exporter does not ask the API server";
+    assert_told(&["--local", unwatched], 0, &[words]);
+    assert!(!told(&["--local"]).1.contains("there is no alert"));
+}
+
+#[test]
 fn failures_are_diagnosed_as_in_a_deploy() {
     let table: &[(&[&str], &[&str])] = &[
         (

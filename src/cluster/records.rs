@@ -126,17 +126,25 @@ impl Cluster {
         Ok(read(maps.iter()))
     }
 
+    /// The Secret with the snapshot of a release; None where it is gone.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn snapshot_secret(&self, release: u64) -> Result<Option<Value>, Fault> {
+        let secrets: Api<Secret> = self.namespaced();
+        match call(secrets.get(&name(release))).await {
+            Ok(secret) => to_value(&secret).map(Some),
+            Err(fault) if fault.is_not_found() => Ok(None),
+            Err(fault) => Err(fault),
+        }
+    }
+
     /// The snapshot of a release; None where it is gone.
     ///
     /// # Errors
     /// When it cannot be read.
     pub async fn snapshot(&self, release: u64) -> Result<Option<Snapshot>, Fault> {
-        let secrets: Api<Secret> = self.namespaced();
-        let secret = match call(secrets.get(&name(release))).await {
-            Ok(secret) => to_value(&secret)?,
-            Err(fault) if fault.is_not_found() => return Ok(None),
-            Err(fault) => return Err(fault),
-        };
+        let Some(secret) = self.snapshot_secret(release).await? else { return Ok(None) };
         let packed = secret["data"][SNAPSHOT].as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();
         let snapshot = Snapshot::unpack(&packed);
         snapshot.map(Some).map_err(|error| Fault::Other(format!("Secret {}: {error:#}", name(release))))

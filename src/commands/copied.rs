@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Result;
 
 use crate::cli::ClusterArgs;
-use crate::cluster::{Clock, Cluster, choose, connect, serve};
+use crate::cluster::{Clock, Cluster, choose, connect, journals, serve};
 use crate::environment::Environment;
 use crate::pipeline::{Request, Selection, check_context, find};
 use crate::rehearsal::stage::{Copied, namespace};
@@ -14,7 +14,8 @@ use crate::render::{ObjectId, Plan};
 /// Kinds that a plan does not hold, but that its Deployments live by.
 const BELOW: [(&str, &str); 2] = [("apps/v1", "ReplicaSet"), ("v1", "Pod")];
 
-/// The objects of the plan's kinds in the cluster's namespace, and the pods. Of the Secrets only the plan's are read.
+/// The objects of the plan's kinds in the cluster's namespace, and the pods. Of the Secrets only the plan's are read, and
+/// what a release that was broken off is rolled back with.
 ///
 /// # Errors
 /// Whatever would keep a deploy from looking at that cluster; what would keep it from going on, the copy shows.
@@ -42,6 +43,9 @@ pub async fn copied(
     })
     .await?;
     let mut objects: Vec<_> = found.live.iter().cloned().collect();
+    for journal in journals(&found.live).iter().filter(|journal| journal.is_unfinished()) {
+        objects.extend(found.cluster.snapshot_secret(journal.release).await?);
+    }
     if found.namespace_exists {
         // One that is not ours is not read.
         if !found.namespace_is_ours {

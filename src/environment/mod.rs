@@ -8,6 +8,7 @@ mod layer;
 mod monitoring;
 mod project;
 mod quantity;
+mod unwatched;
 mod validate;
 mod values;
 
@@ -15,6 +16,7 @@ pub use layer::Layer;
 pub use monitoring::*;
 pub use project::Project;
 pub use quantity::Quantity;
+pub use unwatched::Unwatched;
 pub use values::*;
 
 use anyhow::{Result, bail};

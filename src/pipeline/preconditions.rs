@@ -158,7 +158,7 @@ pub async fn find(request: Request) -> Result<Found, Refused> {
     let ours = KINDS.iter().map(|(api_version, kind)| ((*api_version).to_owned(), (*kind).to_owned()));
     let wanted: BTreeSet<(String, String)> = of_plan.chain(ours).collect();
     let served = serve(&client, &wanted).await?;
-    let notices: Vec<String> = served
+    let mut notices: Vec<String> = served
         .older
         .iter()
         .map(|(kind, wanted, older)| {
@@ -171,6 +171,9 @@ pub async fn find(request: Request) -> Result<Found, Refused> {
     let home = namespace_state(&cluster).await?;
     let seen = lock::look(&cluster).await?;
     check_rights(&request, &cluster, &mut skipped).await?;
+    if request.selection.includes(Phase::Monitoring) && !skipped.contains_key(&Phase::Monitoring) {
+        notices.extend(request.environment.values.monitoring.unwatched().iter().map(ToString::to_string));
+    }
 
     // What may not be read is skipped too (RULES.md C6).
     let looked_at = request.plan.objects().filter(|(phase, _)| !skipped.contains_key(phase));

@@ -3,6 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::call::Call;
 use super::status::Status;
 
@@ -53,7 +55,7 @@ pub struct Received {
 
 #[derive(Debug, Default)]
 struct Orders {
-    requests: u64,
+    requests: watch::Sender<u64>,
     received: Vec<Received>,
     /// Each with how many requests it has met.
     rules: Vec<(Rule, u64)>,
@@ -77,13 +79,19 @@ impl Faults {
 
     /// How many requests there were.
     pub fn requests(&self) -> u64 {
-        self.orders().requests
+        *self.orders().requests.borrow()
+    }
+
+    /// Waits until there were so many.
+    pub async fn reached(&self, requests: u64) {
+        let mut so_far = self.orders().requests.subscribe();
+        so_far.wait_for(|so_far| *so_far >= requests).await.expect("we hold the sender");
     }
 
     /// Begins to count anew.
     pub fn forget(&self) {
         let mut orders = self.orders();
-        orders.requests = 0;
+        orders.requests.send_replace(0);
         orders.received.clear();
     }
 
@@ -95,7 +103,7 @@ impl Faults {
     /// Counts one request; what goes wrong with it.
     pub(super) fn next(&self, call: &Call, at: Duration) -> Option<Fault> {
         let mut orders = self.orders();
-        orders.requests += 1;
+        orders.requests.send_modify(|requests| *requests += 1);
         orders.received.push(Received {
             at,
             what: format!("{} {}", call.verb(), call.resource()),

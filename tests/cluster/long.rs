@@ -1,5 +1,5 @@
-//! An old installation that is taken over, backups, failovers, failures one by one, initial fields, monitoring, resets,
-//! transactions, a tenant's rights, and every way in which PostgreSQL and Redis may die.
+//! An old installation that is taken over, backups, failovers, failures one by one, initial fields, monitoring,
+//! load, resets, transactions, a tenant's rights, and every way in which PostgreSQL and Redis may die.
 
 mod adopt;
 mod backup;
@@ -10,4 +10,5 @@ mod kills;
 mod monitoring;
 mod reset;
 mod tenant;
+mod traffic;
 mod transaction;

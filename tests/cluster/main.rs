@@ -7,6 +7,8 @@
 mod conformance;
 mod kubectl;
 mod long;
+mod monitors;
 mod project;
 mod shop;
 mod smoke;
+mod traffic;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use keyboss::environment::{Environment, Project};
 use serde_json::{Value, json};
 
 use crate::cases::{ALERTS, Case, Series};
@@ -107,15 +108,28 @@ fn every_alert_says_how_bad_it_is_and_has_a_runbook() {
 }
 
 #[test]
-fn an_alert_without_a_source_is_not_rendered() {
-    let table: [(&str, &[&str]); 2] = [
-        ("monitoring.exporter.apiServer=false", &["HighMemoryUsage", "HighCPUUsage", "DeployLockStuck"]),
-        ("monitoring.exporter.probes.graphqlApi.url=", &["HighAPIErrorRate", "HighAPILatency"]),
+fn an_alert_without_a_source_is_not_rendered_and_known_to_be_missing() {
+    let no_server = "monitoring.exporter.apiServer=false";
+    let no_probe = "monitoring.exporter.probes.graphqlApi.url=";
+    let table: [(&[&str], &[&str]); 5] = [
+        (&[], &[]),
+        (&[no_server], &["HighMemoryUsage", "HighCPUUsage", "DeployLockStuck"]),
+        (&[no_probe], &["HighAPIErrorRate", "HighAPILatency"]),
+        (
+            &[no_probe, no_server],
+            &["HighMemoryUsage", "HighCPUUsage", "DeployLockStuck", "HighAPIErrorRate", "HighAPILatency"],
+        ),
+        (&[no_probe, TRAEFIK], &[]),
     ];
     let all = named(&rules(&objects("local", &[])), "alert");
-    for (set, gone) in table {
-        let left = named(&rules(&objects("local", &[set])), "alert");
+    for (sets, gone) in table {
+        let left = named(&rules(&objects("local", sets)), "alert");
         let missing: BTreeSet<&str> = all.difference(&left).map(String::as_str).collect();
-        assert_eq!(missing, gone.iter().copied().collect(), "{set}");
+        assert_eq!(missing, gone.iter().copied().collect(), "{sets:?}");
+        let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+        let values = Environment::load(&Project::BuiltIn, "local", &sets).unwrap().values;
+        let unwatched = values.monitoring.unwatched();
+        let told: BTreeSet<&str> = unwatched.iter().flat_map(|one| one.alerts).copied().collect();
+        assert_eq!(told, missing, "{sets:?}");
     }
 }

@@ -15,7 +15,7 @@ use kube::api::{Api, ApiResource, DynamicObject, PostParams};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use crate::stage::{create_namespace, face, message, options, rendered, request, told};
+use crate::stage::{create_namespace, face, message, options, rendered, request, sent, told};
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 const SERVER_MANAGERS: [&str; 2] = ["kube-controller-manager", "kubelet"];
@@ -342,14 +342,9 @@ async fn an_adoption_that_is_killed_is_rolled_back_and_made_by_the_next() {
         sleep(Duration::from_secs(60)).await;
         let before = all(&face);
         let killed_at = face.faults().requests() + requests * part / 7;
-        let killed = async {
-            while face.faults().requests() < killed_at {
-                sleep(Duration::from_millis(1)).await;
-            }
-        };
         tokio::select! {
             ending = run(&face, true) => panic!("{part}: it ended: {ending:?}"),
-            () = killed => {}
+            () = sent(&face, killed_at) => {}
         }
         sleep(Duration::from_secs(61)).await;
         let (ending, events) = run(&face, true).await;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use crate::sim::FAULTS;
-use crate::stage::{deployed, face, options, prepared, request, runtime, told};
+use crate::stage::{deployed, face, options, prepared, request, runtime, sent, told};
 
 const NAMESPACE: &str = "keyboss";
 const BACKUPS: &str = "PersistentVolumeClaim postgres-backup";
@@ -218,14 +218,9 @@ fn killed_anywhere_it_is_refused_to_deploy_and_finished_by_another() {
             let (face, _controllers) = shop().await;
             let before = uids(&face);
             let until = face.faults().requests() + n;
-            let killed = async {
-                while face.faults().requests() < until {
-                    sleep(Duration::from_millis(1)).await;
-                }
-            };
             tokio::select! {
                 ended = async { renew(&face, false, &options()).await.0 } => drop(ended),
-                () = killed => {}
+                () = sent(&face, until) => {}
             }
             // The lock has expired.
             sleep(Duration::from_secs(61)).await;
@@ -311,9 +306,7 @@ async fn told_to_stop_it_deletes_no_more_and_gives_the_lock_back() {
     let stop = told_to_stop.stop.clone();
     let until = face.faults().requests() + 75;
     let (ending, requests) = tokio::join!(async { renew(&face, false, &told_to_stop).await.0 }, async {
-        while face.faults().requests() < until {
-            sleep(Duration::from_millis(1)).await;
-        }
+        sent(&face, until).await;
         stop.tell();
         face.faults().requests()
     });

@@ -11,6 +11,7 @@ use keyboss::rehearsal::face::Face;
 use keyboss::release::Author;
 use keyboss::render::{Plan, plan};
 use kube::api::{Api, PostParams};
+use tokio::time::sleep;
 
 /// An empty cluster.
 pub fn face() -> Face {
@@ -60,6 +61,12 @@ pub async fn create_namespace(face: &Face, name: &str) {
     let api: Api<k8s_openapi::api::core::v1::Namespace> = Api::all(face.client(name));
     let namespace = serde_json::from_value(serde_json::json!({"metadata": {"name": name}})).unwrap();
     api.create(&PostParams::default(), &namespace).await.unwrap();
+}
+
+/// Waits until so many requests were sent, and a moment more: answered, as a rule.
+pub async fn sent(face: &Face, requests: u64) {
+    face.faults().reached(requests).await;
+    sleep(Duration::from_millis(1)).await;
 }
 
 /// What a deploy or its preview said last.

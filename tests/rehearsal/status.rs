@@ -6,11 +6,13 @@ use k8s_openapi::api::core::v1::Pod;
 use keyboss::cluster::{Cluster, Served};
 use keyboss::pipeline::{watchdogs, workloads, world};
 use keyboss::rehearsal::controllers::Controllers;
+use keyboss::rehearsal::rights::Denial;
 use keyboss::watchdog::roles;
 use kube::api::{Api, DeleteParams};
 use tokio::time::sleep;
 
-use crate::stage::{create_namespace, deployed, face, prepared};
+use crate::served;
+use crate::stage::{create_namespace, deployed, face, prepared, runtime};
 
 #[tokio::test(start_paused = true)]
 async fn what_lives_is_told_and_what_cannot_be_asked_is_named() {
@@ -43,4 +45,22 @@ async fn what_lives_is_told_and_what_cannot_be_asked_is_named() {
     let found = workloads(&world(&cluster).await.unwrap());
     let postgres = found.iter().find(|workload| workload.name == "postgres").unwrap();
     assert!(postgres.why.is_some() && postgres.ready <= 2, "{postgres:?}");
+}
+
+#[test]
+fn without_the_record_of_who_leads_the_rest_is_told() {
+    let face = face();
+    runtime().block_on(async {
+        let _controllers = Controllers::start(&face);
+        deployed(prepared(&face, "local", "k3d-x").await).await;
+    });
+    face.rights().deny(Denial { verb: "get".to_owned(), resource: "configmaps".to_owned() });
+    let served = served::Served::new(&face, "k3d-x", "keyboss");
+    let (code, told, error) = served.told(&["status", "--local"]);
+    assert_eq!(code, 2, "{told}{error}");
+    assert!(told.contains("release 1 of environment local") && told.contains("Deployment saleor-api"), "{told}");
+    assert!(error.contains("the record of who leads cannot be read") && error.contains("configmaps"), "{error}");
+    let (code, line, _) = served.told(&["status", "--local", "--output", "json"]);
+    let status: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!((code, status["release"].as_u64(), status["roles"].is_null()), (2, Some(1), true), "{status}");
 }

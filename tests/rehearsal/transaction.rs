@@ -22,7 +22,7 @@ use tokio::time::sleep;
 
 use crate::served::Served;
 use crate::sim::Scene;
-use crate::stage::{deployed, face, options, prepared_with, request, told};
+use crate::stage::{deployed, face, options, prepared_with, request, runtime, told};
 
 const IMAGE: [[&str; 1]; 4] = [
     ["images.storefront.tag=1.0.0"],
@@ -373,23 +373,42 @@ async fn jobs_are_collected_after_two_releases() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_was_broken_off_can_be_gone_on_from_and_a_failure_then_goes_back_before_it() {
-    let face = face();
-    let controllers = Controllers::start(&face);
-    deployed(prepared_with(&face, "local", "k3d-x", &IMAGE[0]).await).await;
+/// Deploys a first release, and a second one that is killed; then its lock expires.
+async fn broken_off(face: &Face) {
+    deployed(prepared_with(face, "local", "k3d-x", &IMAGE[0]).await).await;
     sleep(Duration::from_secs(30)).await;
     let killed = async {
-        while tag(&face) != "2.0.0" {
+        while tag(face) != "2.0.0" {
             sleep(Duration::from_millis(1)).await;
         }
     };
     let undisturbed = options();
     tokio::select! {
-        ended = run(&face, &IMAGE[1], &undisturbed) => panic!("it ended: {ended:?}"),
+        ended = run(face, &IMAGE[1], &undisturbed) => panic!("it ended: {ended:?}"),
         () = killed => {}
     }
     sleep(Duration::from_secs(61)).await;
+}
+
+#[test]
+fn a_copy_of_the_cluster_has_what_a_broken_off_release_is_rolled_back_with() {
+    let face = face();
+    runtime().block_on(async {
+        let _controllers = Controllers::start(&face);
+        broken_off(&face).await;
+    });
+    let served = Served::new(&face, "k3d-x", "keyboss");
+    let (code, told, error) = served.told(&["rehearse", "--local", "--from-cluster"]);
+    assert_eq!(code, 0, "{told}{error}");
+    assert!(told.contains("release 2: it was broken off, and is rolled back now"), "{told}");
+    assert_eq!(tag(&face), "2.0.0", "a rehearsal only reads");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_broken_off_can_be_gone_on_from_and_a_failure_then_goes_back_before_it() {
+    let face = face();
+    let controllers = Controllers::start(&face);
+    broken_off(&face).await;
     drop(controllers);
     let mut ailments = Ailments::default();
     ailments.add(Ailment::Image, "saleor-dashboard");

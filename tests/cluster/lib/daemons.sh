@@ -2,7 +2,7 @@
 # The control plane and the node, in the order in which each needs the one before.
 
 # in the order in which they are stopped
-DAEMONS=(kubelet metrics registry dns kube-proxy kube-scheduler kube-controller-manager containerd kube-apiserver etcd)
+DAEMONS=(kubelet ingress metrics registry dns kube-proxy kube-scheduler kube-controller-manager containerd kube-apiserver etcd)
 
 control_plane() {
   local bin pki=$STATE/pki
@@ -32,6 +32,7 @@ control_plane() {
   start dns "$PYTHON" "$CLUSTER/lib/dns.py"
   until_ok 60 "the cluster's DNS" bash -c "</dev/tcp/$NODE_IP/53"
   start metrics "$PYTHON" "$CLUSTER/lib/metrics.py"
+  start ingress "$PYTHON" "$CLUSTER/lib/ingress.py"
 }
 
 node() {

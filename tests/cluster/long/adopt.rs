@@ -97,10 +97,8 @@ fn template(deployment: &Value) -> Value {
 #[test]
 #[ignore = "needs a cluster"]
 fn an_old_installation_is_taken_over_with_its_secrets_and_data() {
-    // Two shops do not fit the machine of a test.
-    Namespace("keyboss".to_owned()).forget();
     let shop = Shop::local(NAMESPACE);
-    shop.namespace.forget();
+    let _alone = shop.namespace.alone();
     shop.namespace.say(&["create", "namespace", NAMESPACE]);
     let manifests = old_manifests();
     let folder = tempfile::tempdir().unwrap();
@@ -156,5 +154,4 @@ fn an_old_installation_is_taken_over_with_its_secrets_and_data() {
     let run = shop.deploy(&[]).succeeded();
     assert!(run.written().is_empty(), "{:?}", run.written());
     assert_eq!(shop.pods(), pods);
-    shop.namespace.forget();
 }

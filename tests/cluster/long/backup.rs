@@ -7,6 +7,14 @@ use crate::shop::Shop;
 
 /// Runs a shell command in the CronJob's own pod, with more environment; whether it succeeded, and its log.
 fn run(shop: &Shop, name: &str, command: &str, environment: &[(&str, &str)]) -> (bool, String) {
+    let succeeded = job(shop, name, command, environment);
+    let log = shop.namespace.say(&["logs", &format!("job/{name}")]);
+    shop.namespace.say(&["delete", "job", name]);
+    (succeeded, log)
+}
+
+/// The same, and the Job stays: whether it succeeded.
+pub fn job(shop: &Shop, name: &str, command: &str, environment: &[(&str, &str)]) -> bool {
     let cron = shop.namespace.get(&["cronjob", "postgres-backup"]);
     let mut spec = cron["spec"]["jobTemplate"]["spec"].clone();
     spec["backoffLimit"] = json!(0);
@@ -20,14 +28,11 @@ fn run(shop: &Shop, name: &str, command: &str, environment: &[(&str, &str)]) -> 
     let job = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": spec});
     shop.namespace.run(&["delete", "job", name, "--ignore-not-found", "--wait"]);
     shop.namespace.create(&job);
-    let succeeded = eventually(180, &format!("Job {name} ends"), || {
+    eventually(180, &format!("Job {name} ends"), || {
         let status = shop.namespace.get(&["job", name])["status"].clone();
         let ended = |kind: &str| status[kind].as_u64().unwrap_or(0) > 0;
         (ended("succeeded") || ended("failed")).then(|| ended("succeeded"))
-    });
-    let log = shop.namespace.say(&["logs", &format!("job/{name}")]);
-    shop.namespace.say(&["delete", "job", name]);
-    (succeeded, log)
+    })
 }
 
 /// Every file of the volume, hidden ones too, but for the lock.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::kubectl::{Namespace, eventually};
+use crate::kubectl::{Alone, Namespace, eventually};
 use crate::shop::{Run, Shop};
 
 const NAMESPACE: &str = "keyboss-reset";
@@ -25,17 +25,15 @@ fn uids(namespace: &Namespace) -> BTreeMap<String, String> {
 }
 
 /// A shop beside what is somebody else's.
-fn shop() -> Shop {
+fn shop() -> (Shop, Alone) {
     let shop = Shop::local(NAMESPACE);
-    // Two shops do not fit the machine of a test.
-    Namespace("keyboss".to_owned()).forget();
-    shop.namespace.forget();
+    let alone = shop.namespace.alone();
     shop.deploy(&[]).succeeded();
     shop.namespace.say(&["create", "deployment", "their-api", "--image=postgres:15.18", "--replicas=0"]);
     for secret in ["their-secret", "ksm-kubeconfig"] {
         shop.namespace.say(&["create", "secret", "generic", secret, "--from-literal=a=1"]);
     }
-    shop
+    (shop, alone)
 }
 
 /// What a reset and the deploy after it leave behind.
@@ -64,7 +62,7 @@ fn is_refused(run: &Run) -> bool {
 #[test]
 #[ignore = "needs a cluster"]
 fn a_reset_renews_the_shop_and_leaves_others_alone() {
-    let shop = shop();
+    let (shop, _alone) = shop();
     let before = uids(&shop.namespace);
     shop.create_product("of before");
     shop.product_arrives("postgres-0", "of before");
@@ -99,13 +97,12 @@ fn a_reset_renews_the_shop_and_leaves_others_alone() {
     let backups = uids(&shop.namespace)[BACKUPS].clone();
     shop.deploy(&["--reset", "--with-backups", "--yes"]).succeeded();
     assert_ne!(uids(&shop.namespace)[BACKUPS], backups);
-    shop.namespace.forget();
 }
 
 #[test]
 #[ignore = "needs a cluster"]
 fn a_reset_that_is_killed_is_refused_to_deploy_and_finished_by_another() {
-    let shop = shop();
+    let (shop, _alone) = shop();
     // It cannot end before it is killed.
     let hold = r#"{"metadata":{"finalizers":["kubernetes.io/pvc-protection","example.com/archive"]}}"#;
     shop.namespace.say(&["patch", "pvc", "data-redis-0", "-p", hold]);
@@ -126,5 +123,4 @@ fn a_reset_that_is_killed_is_refused_to_deploy_and_finished_by_another() {
     shop.namespace.say(&["patch", "pvc", "data-redis-0", "--type=merge", "-p", r#"{"metadata":{"finalizers":null}}"#]);
     shop.deploy(&["--reset", "--yes"]).succeeded();
     assert_renewed(&shop, &before);
-    shop.namespace.forget();
 }

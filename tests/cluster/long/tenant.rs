@@ -36,9 +36,7 @@ fn account(namespace: &Namespace, server: &str, authority: &str) -> String {
 #[ignore = "needs a cluster"]
 fn a_tenant_deploys_with_rights_in_its_namespace_only() {
     let namespace = Namespace(TENANT.to_owned());
-    // Two shops do not fit the machine of a test.
-    Namespace("keyboss".to_owned()).forget();
-    namespace.forget();
+    let _alone = namespace.alone();
     namespace.say(&["create", "namespace", TENANT]);
     namespace.say(&["create", "serviceaccount", "tenant"]);
     let subject = format!("--serviceaccount={TENANT}:tenant");
@@ -79,5 +77,4 @@ fn a_tenant_deploys_with_rights_in_its_namespace_only() {
         assert_eq!(claim["spec"]["storageClassName"], "longhorn", "{claim}");
         assert_eq!(claim["spec"]["resources"]["requests"]["storage"], "1Gi", "{claim}");
     }
-    namespace.forget();
 }

@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::check::{Dump, THIEF, check, lock_is_free, secrets, unfinished, writes};
 use super::scene::Scene;
-use crate::stage::{options, request, runtime, told};
+use crate::stage::{options, request, runtime, sent, told};
 
 /// The longest that a deploy may take of the cluster's time: its own limit, that of a rollback, and what it looks at
 /// before it begins.
@@ -163,12 +163,6 @@ pub fn requests(scene: Scene) -> u64 {
     };
     static KNOWN: Mutex<BTreeMap<Scene, u64>> = Mutex::new(BTreeMap::new());
     *KNOWN.lock().unwrap().entry(scene).or_insert_with(count)
-}
-
-async fn sent(face: &Face, requests: u64) {
-    while face.faults().requests() < requests {
-        sleep(Duration::from_millis(1)).await;
-    }
 }
 
 /// Somebody else takes the lock, if there is one: when.
