@@ -104,6 +104,10 @@ fn what_passes_by_itself_is_survived() {
 fn a_refusal_touches_nothing() {
     let table: &[(&[&str], &str)] = &[
         (&["--deti", "--fail", "denied:create/deployments"], "you may not create deployments.apps in namespace tenant"),
+        (
+            &["--deti", "--fail", "denied:create/networkpolicies"],
+            "needs it; without it: --set networkPolicies.enabled=false",
+        ),
         (&["--local", "--fail", "api:GET/version:500"], "the API server answered 500"),
         (&["--local", "--fail", "image:saleor-apo"], "there is no workload saleor-apo; there are: alertmanager, "),
         (&["--local", "--fail", "volume:data"], "there is no claim data; there are: alertmanager"),

@@ -34,6 +34,15 @@ for leftover in .keyboss-*.partial; do
   rm -f "$leftover"
 done
 
+# A minute's patience: a failover may be under way, and whoever enforces NetworkPolicies learns of a new pod's address
+# some seconds after it has started (https://kubernetes.io/docs/concepts/services-networking/network-policies/#pod-lifecycle).
+# If it is in vain, pg_dump says why.
+for attempt in {1..30}; do
+  ! pg_isready --quiet || break
+  log "the database does not answer yet (attempt $attempt)"
+  sleep 2
+done
+
 log "dumping ${PGDATABASE:-} of ${PGHOST:-}"
 # In the background and waited for, so that a signal does not have to wait for its end.
 (

@@ -6,6 +6,7 @@
 mod known;
 mod layer;
 mod monitoring;
+mod network_policies;
 mod project;
 mod quantity;
 mod unwatched;
@@ -14,6 +15,7 @@ mod values;
 
 pub use layer::Layer;
 pub use monitoring::*;
+pub use network_policies::NetworkPolicies;
 pub use project::Project;
 pub use quantity::Quantity;
 pub use unwatched::Unwatched;

@@ -67,6 +67,8 @@ fn what_is_wrong_is_named_with_its_place_and_a_remedy() {
         ("", &["publicUrl=http://a/b"], &["has a path"]),
         ("", &["images.saleor.tag=latest"], &["exact tag"]),
         ("", &["namespace=Key_Boss"], &["DNS label"]),
+        ("", &["networkPolicies.ingressNamespace=Kube"], &["networkPolicies.ingressNamespace", "DNS label"]),
+        ("networkPolicies: {prometheusNamespace: a.b}\n", &[], &["envs/x.yaml:1", "prometheusNamespace", "DNS label"]),
         ("", &["namespace"], &["path.to.key=value"]),
         ("", &["autoscaling.api.minReplicas=9"], &["at most maxReplicas"]),
         ("", &["backup.keep=0"], &["backup.keep", "at least 1"]),

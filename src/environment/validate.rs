@@ -27,6 +27,14 @@ pub fn validate(values: &Values) -> Checked {
         return Err(fault("lock.renewSeconds", "must be at least 1 and at most a third of lock.durationSeconds"));
     }
     public_url(&values.public_url)?;
+    for (path, namespace) in [
+        ("networkPolicies.ingressNamespace", &values.network_policies.ingress_namespace),
+        ("networkPolicies.prometheusNamespace", &values.network_policies.prometheus_namespace),
+    ] {
+        if !namespace.is_empty() {
+            dns_label(path, namespace)?;
+        }
+    }
     if values.storage.class.is_empty() {
         return Err(fault("storage.class", "is empty; name the cluster's storage class"));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Monitoring;
+use super::{Monitoring, NetworkPolicies};
 
 /// All values.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,6 +27,8 @@ pub struct Values {
     pub storage: Storage,
     /// The Ingress controller.
     pub ingress: Ingress,
+    /// Who may connect to the shop's pods.
+    pub network_policies: NetworkPolicies,
     /// Names of Secrets with registry credentials, for every pod.
     pub image_pull_secrets: Vec<String>,
     /// The images, by name.

@@ -16,6 +16,9 @@ use crate::render::{Object, ObjectId};
 
 const CONCURRENCY: usize = 8;
 const LABEL: &str = "app.kubernetes.io/managed-by";
+const UNKNOWN_PODS: &str = "where NetworkPolicies are enforced, PostgreSQL and Redis take no connections of the old pods \
+                            between phases 2 and 4, for these lack our label; to spare the shop that, take over with --set \
+                            networkPolicies.enabled=false, and deploy once more without it";
 
 /// Why a live object is not ours to apply; None where it is, or is to be taken over.
 pub fn foreign(id: &ObjectId, live: &Value, adopts: bool) -> Option<String> {
@@ -65,6 +68,10 @@ pub fn tell_adopted(prepared: &Prepared, events: &Events) {
     }
     let names: Vec<String> = adopted.iter().map(|(object, _)| object.id.to_string()).collect();
     events.notice(None, format!("to be taken over (--adopt): {}", names.join(", ")));
+    let has_policies = prepared.request.plan.objects().any(|(_, object)| object.id.kind == "NetworkPolicy");
+    if has_policies && adopted.iter().any(|(object, _)| object.pod_template().is_some()) {
+        events.notice(None, UNKNOWN_PODS);
+    }
     let kept = adopted.iter().filter(|(object, _)| object.secret.is_none()).flat_map(|(object, live)| {
         let moved = |pointer: &str, value: &Value| live.pointer(pointer).is_some_and(|has| has != value);
         let fields = object.initial.iter().filter(move |field| moved(&field.pointer, &field.value));

@@ -321,10 +321,11 @@ async fn check_rights(
             skipped.insert(phase, format!("you may not {access} in namespace {}", cluster.namespace()));
         } else {
             reasons.insert(format!(
-                "you may not {access} in namespace {}; phase {} {} needs it",
+                "you may not {access} in namespace {}; phase {} {} needs it{}",
                 cluster.namespace(),
                 phase.number(),
-                phase.name()
+                phase.name(),
+                rights::remedy(&access)
             ));
         }
     }

@@ -18,6 +18,14 @@ pub fn needed(plan: &Plan, served: &Served, selection: Selection, namespace: &st
     needed.into_iter().collect()
 }
 
+/// What else to do where a right is not to be had, to follow the reason.
+pub fn remedy(access: &Access) -> &'static str {
+    match access.resource.as_str() {
+        "networkpolicies" => "; without it: --set networkPolicies.enabled=false",
+        _ => "",
+    }
+}
+
 fn for_object(object: &Object, served: &Served, namespace: &str) -> Vec<Access> {
     let Some(resource) = served.get(&object.id).filter(|_| object.namespaced()) else { return Vec::new() };
     let mut verbs = vec!["get", "create", "patch"];

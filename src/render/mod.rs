@@ -9,6 +9,7 @@ mod checksum;
 mod decode;
 mod initial;
 mod job_name;
+mod leads_to;
 mod object;
 mod phase;
 mod plan;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// One phase of a deploy; the order is the pipeline's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
-    /// Namespace, ConfigMaps, Secrets.
+    /// Namespace, ConfigMaps, Secrets, NetworkPolicies.
     Config,
     /// PostgreSQL and Redis.
     Stateful,

@@ -8,6 +8,7 @@ use minijinja::{AutoEscape, Error, ErrorKind, State, UndefinedBehavior};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::leads_to::leads_to;
 use super::storage;
 use crate::environment::{Environment, Project, Quantity};
 
@@ -19,8 +20,8 @@ pub struct Templates {
 }
 
 impl Templates {
-    /// Templates see every value of the environment, and `env`, `public`, `image()`, `file()` and
-    /// `capped_mib`, which the README describes.
+    /// Templates see every value of the environment, and `env`, `public`, `image()`, `file()`, `capped_mib` and
+    /// `leads_to`, which the README describes.
     pub fn new(project: &Project, environment: &Environment) -> Self {
         let project = Arc::new(project.clone());
         let mut engine = minijinja::Environment::new();
@@ -58,6 +59,9 @@ impl Templates {
             let size = storage::capped(&asked, &cap).and_then(|size| Ok(size.parse::<Quantity>()?.mib()));
             size.map_err(|error| Error::new(ErrorKind::InvalidOperation, format!("capped_mib: {error:#}")))
         });
+
+        let namespace = environment.values.namespace.clone();
+        engine.add_test("leads_to", move |url: String, service: String| leads_to(&url, &service, &namespace));
 
         let mut context = environment.context.clone();
         context["env"] = json!(environment.name);

@@ -24,7 +24,7 @@ use tokio::time::timeout;
 pub use ask::switch_over;
 pub use metrics::{Metrics, System};
 use record::{CONFIG, Record, Stored};
-pub use roles::{Postgres, Redis, Roles, roles};
+pub use roles::{METRICS_PORT, Postgres, Redis, Roles, roles};
 use tell::Teller;
 
 use crate::cluster::{Clock, Cluster, Fault, Permit, Served};
@@ -47,6 +47,11 @@ pub struct Settings {
     pub lease: Duration,
     /// The password of the PostgreSQL role `watchdog`.
     pub postgres_password: String,
+}
+
+/// Every server that a watchdog asks, with its port: its arguments do not name them.
+pub fn servers() -> Vec<String> {
+    postgres::addresses().into_iter().chain(redis::addresses()).collect()
 }
 
 /// The API server is away when it takes longer.

@@ -9,7 +9,7 @@ use super::record::Stored;
 use crate::cluster::{Cluster, Fault};
 
 /// The port of `/metrics` (manifests/5-availability/watchdog.yaml).
-const PORT: u16 = 8080;
+pub const METRICS_PORT: u16 = 8080;
 
 /// Both systems, as the record and the leading watchdog have them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -69,7 +69,7 @@ pub async fn roles(cluster: &Cluster, watchdogs: &[String]) -> Result<Roles, Fau
         redis: Redis { master: leads(&config, System::redis), replica_attached: None, lag_bytes: None },
     };
     for pod in watchdogs {
-        match cluster.page(pod, PORT, "/metrics").await {
+        match cluster.page(pod, METRICS_PORT, "/metrics").await {
             Ok(page) if value(&page, LEADER) == Some(1) => {
                 let known = |name| value(&page, name).filter(|bytes| *bytes >= 0);
                 roles.postgres.lag_bytes = known(POSTGRES_LAG);

@@ -169,6 +169,7 @@ async fn an_old_installation_is_refused_and_with_adopt_taken_over() {
     assert_eq!(ending, Ok(Ending::Done), "{}", message(&events));
     let told = notices(&events);
     assert!(told.contains("to be taken over (--adopt): ConfigMap keyboss-config, Secret keyboss-secrets, "), "{told}");
+    assert!(told.contains("take over with --set networkPolicies.enabled=false"), "{told}");
     let kept = "ConfigMap keyboss-config /data/POSTGRES_HOST, Service postgres-primary /spec/selector, Deployment saleor-api \
                 /spec/replicas";
     assert!(told.contains(kept), "{told}");

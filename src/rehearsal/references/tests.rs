@@ -53,7 +53,7 @@ fn nothing_is_found_in_the_projects_own_manifests() {
         ("deti", &[]),
         ("deti", &["imagePullSecrets=[registry]", "media.bucket=b", "saleor.seed=false"]),
         ("local", &["clients.prometheus.kubeconfigSecret=k", "clients.kubeStateMetrics.serviceAccount=a"]),
-        ("local", &["clients.watchdog.serviceAccount=a"]),
+        ("local", &["clients.watchdog.serviceAccount=a", "networkPolicies.ingressNamespace="]),
         ("local", &["clients.prometheus.serviceAccount=a", "monitoring.grafana.host=g.localhost"]),
     ];
     for (name, sets) in table {

@@ -38,6 +38,11 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// The pause before a standby that did not become a synchronous one is tried again.
 const ENLIST_AGAIN: Duration = Duration::from_secs(5);
 
+/// Where both are asked.
+pub fn addresses() -> [String; 2] {
+    PODS.map(node::address)
+}
+
 /// Watches both pods as long as this watchdog leads.
 pub async fn guard(context: &Context) {
     let views: [watch::Sender<View>; 2] = Default::default();

@@ -71,10 +71,19 @@ impl View {
     }
 }
 
+fn host(name: &str) -> String {
+    format!("{name}.postgres")
+}
+
+/// Where the pod `name` is asked: host and port.
+pub fn address(name: &str) -> String {
+    format!("{}:{PORT}", host(name))
+}
+
 /// Asks the pod `name`, whose peer is `peer`, until it is dropped; at once where somebody wants to know.
 pub async fn probe(context: &Context, name: &str, peer: &str, views: &watch::Sender<View>, wanted: &Notify) {
     let settings = &context.settings;
-    let host = format!("{name}.postgres");
+    let host = host(name);
     // Shorter than the interval: so many probes that hang take no longer than as many intervals.
     let limit = settings.probe_interval * 3 / 4;
     let mut session: Option<Session> = None;

@@ -33,11 +33,20 @@ pub fn sentinel(name: &str) -> String {
     format!("redis://{name}.redis-sentinel:26379")
 }
 
+fn server_address(name: &str) -> String {
+    format!("redis://{name}.redis:6379")
+}
+
+/// Where all of them are asked.
+pub fn addresses() -> Vec<String> {
+    PODS.map(server_address).into_iter().chain(SENTINELS.map(sentinel)).collect()
+}
+
 impl Default for Lines {
     fn default() -> Self {
         let line = |address| Line { address, held: Mutex::new(None) };
         Self {
-            servers: PODS.map(|name| line(format!("redis://{name}.redis:6379"))),
+            servers: PODS.map(|name| line(server_address(name))),
             sentinels: SENTINELS.map(|name| line(sentinel(name))),
         }
     }

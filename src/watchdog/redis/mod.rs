@@ -13,6 +13,8 @@ mod switch;
 
 use tokio::sync::{Notify, watch};
 
+pub use lines::addresses;
+
 use super::Context;
 
 /// Follows the Sentinels as long as this watchdog leads.
