@@ -273,6 +273,23 @@ fn a_restarted_master_waits_for_its_replica() {
     world.until("a write", |world| redis(world, ZERO, "set key-2 sold") == "OK");
 }
 
+/// Whoever enforces NetworkPolicies may not know a new pod's address yet.
+#[test]
+#[ignore = "needs root, PostgreSQL and Redis: tests/run"]
+fn sentinels_that_refuse_a_pod_at_first_are_asked_again() {
+    let mut world = installed(&["redis", "redis-sentinel"]);
+    world.start(&SENTINELS);
+    watching(&mut world, ZERO);
+    world.kill(&BOTH);
+    world.kill(&SENTINELS);
+    world.start(&[ZERO]);
+    sleep(Duration::from_secs(1));
+    world.start(&SENTINELS);
+    world.until_ready(&[ZERO]);
+    assert!(world.log(ZERO).contains("master: the Sentinels agree"), "{}", world.log(ZERO));
+    assert!(redis(&world, ZERO, "set key-2 sold").contains("NOREPLICAS"));
+}
+
 #[test]
 #[ignore = "needs root, PostgreSQL and Redis: tests/run"]
 fn a_master_that_is_deleted_hands_over() {

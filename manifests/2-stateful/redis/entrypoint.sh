@@ -15,6 +15,7 @@ config=/etc/keyboss/redis.conf
 me=$POD_NAME.redis
 peer=${POD_NAME%-*}-$((1 - ${POD_NAME##*-})).redis
 sentinels='redis-sentinel-0 redis-sentinel-1 redis-sentinel-2'
+patience=10 # seconds
 copying=/data/copying # while this exists, /data holds a copy that is not complete
 
 say() { printf '%s keyboss: %s\n' "$(date -u '+%F %T.%3N UTC')" "$*" >&2; }
@@ -45,11 +46,24 @@ ask_peer() {
   ! grep -q '^db[0-9]*:keys=' <<<"$info" || peer_data=some
 }
 
-find_master() {
-  local name votes=''
-  for name in $sentinels; do
-    votes+=" $(ask "$name.redis-sentinel" -p 26379 SENTINEL GET-MASTER-ADDR-BY-NAME keyboss | head -1)"
+# Sets votes: whom each Sentinel names. Where none answers though one has a name, they are asked for a while: whoever
+# enforces NetworkPolicies learns of a new pod, which this is, some seconds after it has started.
+ask_sentinels() {
+  local name named until=$((SECONDS + patience))
+  while :; do
+    votes='' named=''
+    for name in $sentinels; do
+      votes+=" $(ask "$name.redis-sentinel" -p 26379 SENTINEL GET-MASTER-ADDR-BY-NAME keyboss | head -1)"
+      ! getent hosts "$name.redis-sentinel" >/dev/null || named=yes
+    done
+    [ -z "${votes// /}" ] && [ -n "$named" ] && ((SECONDS < until)) || return 0
+    pause 0.5
   done
+}
+
+find_master() {
+  local votes
+  ask_sentinels
   master='' why="the Sentinels agree" guard=(--min-replicas-to-write 1)
   case $votes in
     *" $me"*" $me"*) master=$me ;;
