@@ -13,6 +13,9 @@ use crate::cluster::{Access, Cluster, Live, denied, journals};
 use crate::release::{Journal, State, applied_by};
 use crate::render::{Instead, KINDS, MANAGED_BY, ObjectId, Phase, Plan, steered};
 
+/// What a journal says of an autoscaler that goes.
+pub const DELETED: &str = "deleted";
+
 /// An autoscaler that goes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Rival {
@@ -139,7 +142,8 @@ fn since_settled(journals: &[Journal]) -> &[Journal] {
 /// Whether a release has made, or was about to make, an object of that kind.
 fn has_made(journal: &Journal, kind: &str) -> bool {
     let is_of_kind = |object: &String| object.split(' ').next() == Some(kind);
-    journal.objects.keys().any(is_of_kind) || journal.intended.iter().any(|intent| intent.id.kind == kind)
+    let mut writes = journal.intended.iter().filter(|intent| intent.change != DELETED);
+    journal.objects.keys().any(is_of_kind) || writes.any(|intent| intent.id.kind == kind)
 }
 
 /// What steers a workload whose autoscaler is about to be applied, and is not that one. What an autoscaler owns (KEDA's

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::apply::Done;
+use super::autoscalers::DELETED;
 use super::persist::persist;
 use super::preconditions::{identity, is_ours};
 use super::survey::Survey;
@@ -69,7 +70,7 @@ impl Record {
             change: change.word().to_owned(),
         });
         let going = rivals.iter().filter(|rival| rival.phase == phase);
-        let going = going.map(|rival| Intent { phase, id: rival.id.clone(), change: "deleted".to_owned() });
+        let going = going.map(|rival| Intent { phase, id: rival.id.clone(), change: DELETED.to_owned() });
         let intents: Vec<Intent> = going.chain(writes).collect();
         if intents.is_empty() {
             return Ok(());

@@ -25,7 +25,7 @@ use watched::{HPA, KEDAS, OWN, Watched, scalers};
 const OFF: [&str; 0] = [];
 const ON: [&str; 1] = ["autoscaling.keda.enabled=true"];
 /// A value of a phase that comes after the autoscalers.
-const EXPORTER: &str = "images.redisExporter.tag=next";
+const BACKUP: &str = "backup.keep=3";
 
 fn scaled_object() -> &'static Kind {
     Kind::named("keda.sh/v1alpha1", "ScaledObject").unwrap()
@@ -180,15 +180,14 @@ async fn a_right_that_is_missing_decides_before_anything_is_written() {
 async fn a_failed_deploy_gives_the_workload_back_to_the_one_before() {
     for (before, after, steer, steers) in [(&OFF[..], &ON[..], &[HPA][..], OWN), (&ON, &OFF, &[KEDAS, OWN], HPA)] {
         let face = with_keda();
-        let controllers = Controllers::start(&face);
+        let _controllers = Controllers::start(&face);
         succeeds(&face, before).await;
-        drop(controllers);
-        let mut ailments = Ailments::default();
-        ailments.add(Ailment::Image, "redis-exporter");
-        let _controllers = Controllers::with(&face, ailments);
         let watched = Watched::begin(&face);
-        let (ended, events) = run(&face, &[after, &[EXPORTER]].concat(), &options()).await;
-        assert!(matches!(ended, Ok(Ending::Failed)), "{ended:?}");
+        // The first is a dry run.
+        let (verb, resource) = ("patch".to_owned(), "cronjobs".to_owned());
+        face.faults().add(Rule { verb, resource, fault: Fault::Refused(422), at: Some(2) });
+        let (ended, events) = run(&face, &[after, &[BACKUP]].concat(), &options()).await;
+        assert!(matches!(ended, Ok(Ending::Failed)), "{ended:?} {:?}", events.last());
         sleep(Duration::from_secs(30)).await;
         watched.check("rolled back");
         assert_eq!(scalers(&face), steer);

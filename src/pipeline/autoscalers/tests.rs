@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::release::{Action, Author};
+use crate::release::{Action, Author, Intent};
 use crate::render::Object;
 
 const OURS: &str = "keyboss";
@@ -125,5 +125,11 @@ fn what_may_live_still() {
     for (what, releases, may_live) in table {
         let journals: Vec<Journal> = releases.iter().map(|(state, objects)| journal(*state, objects)).collect();
         assert_eq!(since_settled(&journals).iter().any(|journal| has_made(journal, SO)), may_live, "{what}");
+    }
+    for (change, has_made_one) in [("created", true), ("changed", true), (DELETED, false)] {
+        let mut journal = journal(State::Running, &[]);
+        let (phase, change) = (Phase::Availability, change.to_owned());
+        journal.intended.push(Intent { phase, id: object(SO).id, change: change.clone() });
+        assert_eq!(has_made(&journal, SO), has_made_one, "{change}");
     }
 }

@@ -33,14 +33,10 @@ fn deployed(sets: &'static [&'static str]) -> Face {
             let controllers = Controllers::start(&face);
             succeeds(&face, sets).await;
             drop(controllers);
-            fork(&face)
+            face.fork()
         })
     };
     thread::scope(|scope| scope.spawn(make).join()).unwrap()
-}
-
-fn fork(face: &Face) -> Face {
-    face.fork()
 }
 
 async fn sent(face: &Face, requests: u64) {
@@ -51,7 +47,7 @@ async fn sent(face: &Face, requests: u64) {
 
 /// How many requests the switch takes.
 async fn requests(base: &Face, to: &[&str]) -> u64 {
-    let face = fork(base);
+    let face = base.fork();
     let _controllers = Controllers::start(&face);
     succeeds(&face, to).await;
     face.faults().requests()
@@ -62,7 +58,7 @@ async fn act(base: &Face, to: &[&str], what: What, n: u64) {
     let words = format!("{to:?}, {what:?} at request {n}");
     let steer: &[&str] = if to == ON { &[KEDAS, OWN] } else { &[HPA] };
     let before: &[&str] = if to == ON { &[HPA] } else { &[KEDAS, OWN] };
-    let face = fork(base);
+    let face = base.fork();
     let _controllers = Controllers::start(&face);
     let watched = Watched::begin(&face);
     let troubled = options();
