@@ -48,12 +48,14 @@ fn live(objects: &[Value]) -> Live {
 const HPA: &str = "HorizontalPodAutoscaler";
 const SO: &str = "ScaledObject";
 
+/// The plan's kinds, what lives, what goes, and how many are told of.
+type Case = (&'static str, &'static [&'static str], Vec<Value>, &'static [&'static str], usize);
+
 #[test]
 fn what_goes_and_what_is_told() {
     let own = |kind, name| scaler(kind, name, OURS, true, None);
     let made = |owner| scaler(HPA, "keda-hpa-x", OURS, false, Some(owner));
-    // The plan, what lives, what goes, and how many are told of.
-    let table: [(&str, &[&str], Vec<Value>, &[&str], usize); 11] = [
+    let table: [Case; 11] = [
         ("nothing lives", &[SO, HPA], vec![], &[], 0),
         ("its own", &[SO, HPA], vec![own(SO, "x")], &[], 0),
         ("its own, and what KEDA made for it", &[SO, HPA], vec![own(SO, "x"), made("ScaledObject-x")], &[], 0),
@@ -106,6 +108,9 @@ fn somebody_elses_of_a_name_of_ours_is_refused() {
     );
 }
 
+/// Releases, each with how it ended and what it applied; and whether a ScaledObject may live still.
+type Releases = (&'static str, Vec<(State, &'static [&'static str])>, bool);
+
 #[test]
 fn what_may_live_still() {
     let journal = |state, objects: &[&str]| {
@@ -115,7 +120,7 @@ fn what_may_live_still() {
         journal
     };
     let (so, hpa) = (&["ScaledObject x"][..], &["HorizontalPodAutoscaler x"][..]);
-    let table: [(&str, Vec<(State, &[&str])>, bool); 5] = [
+    let table: [Releases; 5] = [
         ("nothing was ever deployed", vec![], false),
         ("it is what was deployed", vec![(State::Succeeded, hpa), (State::Succeeded, so)], true),
         ("another one has taken its place", vec![(State::Succeeded, so), (State::Succeeded, hpa)], false),
