@@ -21,7 +21,7 @@ fn render() -> (Environment, Plan) {
 }
 
 async fn rehearse(mut environment: Environment, plan: Plan) {
-    let Stage { face, context } = Stage::set(&mut environment, None);
+    let Stage { face, context } = Stage::set(&mut environment, &plan, None);
     let _controllers = Controllers::start(&face);
     let connection = face.connection(&environment.values.namespace).unwrap();
     let supplied = [("RSA_PRIVATE_KEY".to_owned(), "no key".to_owned())].into();

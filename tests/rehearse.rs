@@ -49,6 +49,16 @@ fn alerts_that_could_never_fire_are_told() {
 }
 
 #[test]
+fn keda_is_there_where_it_is_asked_for() {
+    let on = ["--local", "--set", "autoscaling.keda.enabled=true"];
+    assert_told(&on, 0, &["created ScaledObject celery-worker", "ready: ScaledObject celery-worker"]);
+    let (_, text) = told(&on);
+    assert!(!text.contains("HorizontalPodAutoscaler celery-worker"), "{text}");
+    let (_, text) = told(&["--local"]);
+    assert!(!text.contains("ScaledObject"), "{text}");
+}
+
+#[test]
 fn failures_are_diagnosed_as_in_a_deploy() {
     let table: &[(&[&str], &[&str])] = &[
         (

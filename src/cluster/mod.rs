@@ -18,6 +18,7 @@ mod ownership;
 mod pods;
 mod records;
 mod restore;
+mod scaled_object;
 mod take_over;
 mod typed;
 mod watch;

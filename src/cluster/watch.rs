@@ -62,6 +62,13 @@ impl Watch {
         watch
     }
 
+    /// Watches KEDA's ScaledObjects as well; only where they are served.
+    #[must_use]
+    pub fn with_scaled_objects(mut self, client: &Client, namespace: &str) -> Self {
+        self.follow(client, namespace, |world| &mut world.scaled_objects);
+        self
+    }
+
     /// What is known now.
     pub fn world(&self) -> World {
         lock(&self.shared.world).clone()

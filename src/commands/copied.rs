@@ -8,6 +8,7 @@ use crate::cli::ClusterArgs;
 use crate::cluster::{Clock, Cluster, choose, connect, journals, serve};
 use crate::environment::Environment;
 use crate::pipeline::{Request, Selection, check_context, find};
+use crate::rehearsal::kinds::{KINDS, Kind};
 use crate::rehearsal::stage::{Copied, namespace};
 use crate::render::{ObjectId, Plan};
 
@@ -58,5 +59,10 @@ pub async fn copied(
         let ids: Vec<ObjectId> = kinds.into_iter().map(id).collect();
         objects.extend(below.live(&ids).await?.iter().cloned());
     }
-    Ok(Copied { context, objects })
+    let is_served = |kind: &&Kind| {
+        let (api_version, name) = (kind.api_version.to_owned(), String::new());
+        found.cluster.served().get(&ObjectId { api_version, kind: kind.kind.to_owned(), name }).is_some()
+    };
+    let extensions = KINDS.iter().filter(|kind| kind.is_extension()).filter(is_served).collect();
+    Ok(Copied { context, objects, extensions })
 }

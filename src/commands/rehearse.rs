@@ -46,7 +46,7 @@ pub async fn run(arguments: RehearseArgs, redactor: Redactor) -> Result<ExitCode
     if !arguments.real_time {
         tokio::time::pause();
     }
-    let Stage { face, context } = Stage::set(&mut environment, copied);
+    let Stage { face, context } = Stage::set(&mut environment, &plan, copied);
     let orders = scenario::order(&arguments.fail, &plan, &face)?;
     let connection = face.connection(&environment.values.namespace)?;
     let _controllers = Controllers::with(&face, orders.ailments);

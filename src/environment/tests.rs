@@ -71,6 +71,8 @@ fn what_is_wrong_is_named_with_its_place_and_a_remedy() {
         ("networkPolicies: {prometheusNamespace: a.b}\n", &[], &["envs/x.yaml:1", "prometheusNamespace", "DNS label"]),
         ("", &["namespace"], &["path.to.key=value"]),
         ("", &["autoscaling.api.minReplicas=9"], &["at most maxReplicas"]),
+        ("", &["autoscaling.keda.namespace="], &["autoscaling.keda.namespace", "DNS label"]),
+        ("", &["autoscaling.keda.tasksPerWorker=0"], &["autoscaling.keda.tasksPerWorker", "at least 1"]),
         ("", &["backup.keep=0"], &["backup.keep", "at least 1"]),
         ("", &["watchdog.replicas=0"], &["watchdog.replicas", "nobody would fail over"]),
         ("", &["watchdog.probeIntervalMs=10"], &["watchdog.probeIntervalMs", "from 100 to 60000"]),

@@ -59,6 +59,10 @@ pub fn validate(values: &Values) -> Checked {
     }
     autoscaler("autoscaling.api", &values.autoscaling.api)?;
     autoscaler("autoscaling.worker", &values.autoscaling.worker)?;
+    if values.autoscaling.keda.tasks_per_worker == 0 {
+        return Err(fault("autoscaling.keda.tasksPerWorker", "must be at least 1"));
+    }
+    dns_label("autoscaling.keda.namespace", &values.autoscaling.keda.namespace)?;
     if values.backup.schedule.split_whitespace().count() != 5 {
         return Err(fault("backup.schedule", "is not a cron line of five fields, such as \"0 2 * * *\""));
     }

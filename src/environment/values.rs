@@ -207,6 +207,20 @@ pub struct Autoscaling {
     pub api: Autoscaler,
     /// celery-worker.
     pub worker: Autoscaler,
+    /// celery-worker by the length of its queue.
+    pub keda: Keda,
+}
+
+/// What KEDA scales, where the cluster has it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Keda {
+    /// Whether a ScaledObject takes the place of celery-worker's HorizontalPodAutoscaler.
+    pub enabled: bool,
+    /// One pod for so many waiting tasks.
+    pub tasks_per_worker: u32,
+    /// The namespace of its operator.
+    pub namespace: String,
 }
 
 /// One HorizontalPodAutoscaler.

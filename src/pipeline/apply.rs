@@ -1,6 +1,7 @@
 //! Applies the objects of one phase, wave by wave.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use futures::StreamExt;
 use serde_json::Value;
@@ -9,12 +10,15 @@ use tokio::time::Instant;
 use super::preconditions::identity;
 use super::survey::Survey;
 use super::{Change, Diagnosis, Event, Events, Prepared, Stop, seen};
-use crate::cluster::Fault;
+use crate::cluster::{Applied, Fault};
 use crate::readiness::Target;
 use crate::render::{Object, Phase};
 
 /// Applies in flight at once: enough to hide the network, few enough for a small API server.
 const CONCURRENCY: usize = 8;
+/// How long an admission webhook may still see what is gone, and how often it is asked again.
+const CACHED: Duration = Duration::from_secs(10);
+const AGAIN: Duration = Duration::from_millis(500);
 
 /// One object as an apply left it.
 #[derive(Clone, Debug)]
@@ -68,7 +72,7 @@ pub async fn apply_all(
                 if gate.is_shut() {
                     return (*object, None);
                 }
-                (*object, Some(apply_one(prepared, survey.of(&object.id), object, phase, events).await))
+                (*object, Some(apply_one(prepared, survey.of(&object.id), object, phase, gate, events).await))
             })
             .buffered(CONCURRENCY)
             .collect()
@@ -104,13 +108,14 @@ async fn apply_one(
     change: Change,
     object: &Object,
     phase: Phase,
+    gate: Gate<'_>,
     events: &Events,
 ) -> Result<Done, Fault> {
     let before = prepared.live.get(&object.id);
     let after = match (change, before) {
         (Change::Unchanged, Some(live)) => live.clone(),
         _ => {
-            let applied = prepared.cluster.apply(object, false).await?;
+            let applied = applied(prepared, object, gate).await?;
             if !applied.taken.is_empty() {
                 let fields = applied.taken.join("; ");
                 events.notice(Some(phase), format!("{}: took back what others had set: {fields}", object.id));
@@ -121,6 +126,23 @@ async fn apply_one(
     events.emit(Event::Applied { phase, object: object.id.to_string(), change });
     let is_new = before.is_none_or(|before| identity(before) != identity(&after));
     Ok(Done { change, target: seen::written(&object.id, &after, is_new), value: after })
+}
+
+/// Applies one. An autoscaler whose rival has just gone may be refused for a moment still: KEDA's webhook looks at others
+/// through a cache (<https://keda.sh/docs/latest/concepts/admission-webhooks/>).
+async fn applied(prepared: &Prepared, object: &Object, gate: Gate<'_>) -> Result<Applied, Fault> {
+    let until = gate.until.min(Instant::now() + CACHED);
+    loop {
+        match prepared.cluster.apply(object, false).await {
+            Err(fault) if fault.is_denied() && prepared.rivals_of(&object.id).next().is_some() => {
+                if gate.stop.is_told() || Instant::now() >= until {
+                    return Err(fault);
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+            answer => return answer,
+        }
+    }
 }
 
 /// An object that the server would not take.

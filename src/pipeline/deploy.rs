@@ -77,7 +77,8 @@ pub async fn deploy(prepared: Prepared, options: &Options, events: &Events) -> R
     events.emit(started(&prepared, false, options.rehearsal));
     prepared.notices.iter().for_each(|notice| events.notice(None, notice));
     tidy::tell(&prepared, options.prunes, events);
-    if !(survey.is_change() || options.prunes && tidy::has_left_over(&prepared)) {
+    let is_change = survey.is_change() || !prepared.rivals.is_empty();
+    if !(is_change || options.prunes && tidy::has_left_over(&prepared)) {
         let run = Phases::new(&prepared, &survey, None, options, clock, events).run().await;
         let (ending, message) = match &run.failed {
             None => (Ending::Done, "nothing changed".to_owned()),

@@ -94,7 +94,7 @@ pub enum Event {
     },
     /// What a reset will delete.
     ResetPlanned(Box<Loss>),
-    /// A reset has deleted one object, and it is gone.
+    /// A reset has deleted one object, or a deploy an autoscaler for another one, and it is gone.
     Deleted {
         /// Kind and name.
         object: String,

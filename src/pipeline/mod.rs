@@ -4,6 +4,7 @@
 
 mod adopt;
 mod apply;
+mod autoscalers;
 mod back;
 mod begin;
 mod deploy;
@@ -32,8 +33,10 @@ mod stop;
 mod survey;
 mod tidy;
 mod unlock;
+mod vacate;
 mod wait;
 
+pub use autoscalers::Rival;
 pub use back::plan_back;
 pub use begin::begin;
 pub use deploy::{Ending, Options, deploy};

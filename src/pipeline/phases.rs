@@ -3,12 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::apply::{Done, Gate, NotApplied, apply_all};
 use super::record::Record;
 use super::seen;
 use super::survey::Survey;
+use super::vacate::{gone, why_still_there};
 use super::wait::{Waited, wait};
-use super::{Change, Diagnosis, Event, Events, Options, Outcome, PhaseSummary, Prepared};
+use super::{Change, Diagnosis, Event, Events, Options, Outcome, PhaseSummary, Prepared, Rival};
 use crate::cluster::{Clock, Watch, evidence};
 use crate::readiness::{Failure, Memory, Readiness, Target, World, assess, hpa_warning};
 use crate::render::{Object, Phase};
@@ -132,7 +135,7 @@ impl<'a> Phases<'a> {
         done: &mut Vec<Done>,
     ) -> Result<(), (Outcome, String)> {
         if let Some(record) = &mut self.record {
-            let intended = record.intend(phase, objects, self.survey).await;
+            let intended = record.intend(phase, objects, self.survey, &self.prepared.rivals).await;
             intended.map_err(|fault| (Outcome::Failed, format!("the record cannot be written: {fault}")))?;
         }
         let (first, after): (Vec<&Object>, Vec<&Object>) = objects.iter().partition(|object| object.after.is_none());
@@ -153,6 +156,7 @@ impl<'a> Phases<'a> {
         let until = self.clock.at(deadline);
         let cleared = tokio::time::timeout_at(until, self.clear_failed_jobs(phase, objects)).await;
         cleared.map_err(|_| (Outcome::TimedOut, "time ran out while a failed Job was being deleted".to_owned()))??;
+        self.make_way(phase, objects, until).await?;
         let gate = Gate { until, stop: &self.options.stop };
         let (applied, ended) = apply_all(self.prepared, self.survey, phase, objects, gate, self.events).await;
         for one in &applied {
@@ -220,8 +224,13 @@ impl<'a> Phases<'a> {
     }
 
     fn start_watch(&mut self) {
-        let cluster = &self.prepared.cluster;
-        self.watch.get_or_insert_with(|| Watch::start(cluster.client(), cluster.namespace()));
+        let (cluster, plan) = (&self.prepared.cluster, &self.prepared.request.plan);
+        let (client, namespace) = (cluster.client(), cluster.namespace());
+        let is_keda = plan.objects().any(|(_, object)| object.id.kind == "ScaledObject");
+        self.watch.get_or_insert_with(|| match Watch::start(client, namespace) {
+            watch if is_keda => watch.with_scaled_objects(client, namespace),
+            watch => watch,
+        });
     }
 
     /// A Job that failed under the same hash is shown, deleted and created again (RULES.md T14).
@@ -244,6 +253,36 @@ impl<'a> Phases<'a> {
             deleted.map_err(|fault| {
                 (Outcome::Failed, format!("{}: the failed one cannot be deleted: {fault}", object.id))
             })?;
+        }
+        Ok(())
+    }
+
+    /// Deletes the autoscalers that would steer what an object of this phase is about to, and sees them gone.
+    async fn make_way(&self, phase: Phase, objects: &[&Object], until: Instant) -> Result<(), (Outcome, String)> {
+        let (cluster, stop) = (&self.prepared.cluster, &self.options.stop);
+        for rival in objects.iter().flat_map(|object| self.prepared.rivals_of(&object.id)) {
+            if stop.is_told() {
+                return Err(interrupted());
+            }
+            let Rival { id, uid, .. } = rival;
+            self.events.notice(Some(phase), format!("{id} is deleted: {}", rival.why()));
+            let cannot = |fault| (Outcome::Failed, format!("{id} cannot be deleted: {fault}"));
+            cluster.begin_delete(id, uid).await.map_err(cannot)?;
+            let gone = tokio::select! {
+                biased;
+                () = stop.told() => return Err(interrupted()),
+                gone = tokio::time::timeout_at(until, gone(cluster, id, uid)) => gone,
+            };
+            match gone {
+                Ok(gone) => gone.map_err(|fault| (Outcome::Failed, format!("{id} cannot be seen to go: {fault}")))?,
+                Err(_) => {
+                    let why = why_still_there(cluster, id).await;
+                    let diagnosis = Diagnosis::new(phase, id.to_string(), "NotGone", why.clone());
+                    self.events.emit(Event::Diagnosis(Box::new(diagnosis)));
+                    return Err((Outcome::TimedOut, why));
+                }
+            }
+            self.events.emit(Event::Deleted { object: id.to_string() });
         }
         Ok(())
     }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use glob_match::glob_match;
 use serde_json::Value;
 
+use super::autoscalers::{self, Rival, Rivals};
 use super::expected::check_expected;
 use super::secrets::{self, Resolved};
 use super::{Refused, Selection, adopt, left_out, lock, reset, rights};
@@ -45,6 +46,8 @@ pub struct Prepared {
     pub cluster: Cluster,
     /// What lives there.
     pub live: Live,
+    /// The autoscalers that go, since the plan has others for their workloads.
+    pub rivals: Vec<Rival>,
     /// The server's version.
     pub server_version: String,
     /// Phases that will be skipped, and why.
@@ -79,6 +82,11 @@ impl Prepared {
     pub fn objects(&self, phase: Phase) -> Vec<&Object> {
         let objects = self.request.plan.phase(phase).iter();
         objects.filter(|object| object.namespaced() || self.namespace_is_ours).collect()
+    }
+
+    /// The autoscalers that go before this object is applied.
+    pub fn rivals_of(&self, object: &ObjectId) -> impl Iterator<Item = &Rival> {
+        self.rivals.iter().filter(move |rival| rival.successor == *object)
     }
 
     /// Whether a release was broken off, and is to be rolled back or resumed.
@@ -144,7 +152,7 @@ pub struct Found {
 ///
 /// # Errors
 /// Why no deploy may go there now.
-pub async fn find(request: Request) -> Result<Found, Refused> {
+pub async fn find(mut request: Request) -> Result<Found, Refused> {
     check_context(&request.environment, &request.context)?;
     check_expected(&request.environment, &request.connection.server)?;
     let client = request.connection.client.clone();
@@ -166,6 +174,7 @@ pub async fn find(request: Request) -> Result<Found, Refused> {
         })
         .collect();
     let cluster = Cluster::new(client.clone(), &namespace, served);
+    notices.extend(autoscalers::settle(&mut request, &cluster).await?);
     let mut skipped = unserved(&request.plan, &cluster, request.selection)?;
 
     let home = namespace_state(&cluster).await?;
@@ -180,6 +189,7 @@ pub async fn find(request: Request) -> Result<Found, Refused> {
     let mut ids: Vec<ObjectId> = looked_at.map(|(_, object)| object.id.clone()).collect();
     ids.extend([whole("PersistentVolumeClaim"), whole("ConfigMap")]);
     let mut live = if home.exists { cluster.live(&ids).await? } else { Live::default() };
+    autoscalers::look(&request.plan, &cluster, &mut live).await?;
     if let Some(object) = home.object.filter(|_| home.is_ours) {
         live.insert("Namespace", &namespace, object);
     }
@@ -206,6 +216,9 @@ impl Found {
     pub async fn decide(self) -> Result<Prepared, Refused> {
         let Self { mut request, cluster, live, skipped, mut notices, .. } = self;
         check_objects(&request, &live, &skipped)?;
+        let journals = journals(&live);
+        let Rivals { ours: rivals, others } = autoscalers::rivals(&request.plan, &live, &journals, request.selection)?;
+        notices.extend(others);
         let Resolved { values, notices: about_secrets } =
             secrets::resolve(&mut request.plan, &live, &request.supplied)?;
         notices.extend(about_secrets);
@@ -222,8 +235,9 @@ impl Found {
             namespace_exists: self.namespace_exists,
             namespace_is_ours: self.namespace_is_ours,
             lock: self.lock,
-            journals: journals(&live),
+            journals,
             live,
+            rivals,
             secrets,
             notices,
         };

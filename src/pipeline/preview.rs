@@ -13,6 +13,9 @@ pub async fn preview(prepared: &Prepared, events: &Events) -> bool {
     events.emit(started(prepared, true, false));
     prepared.notices.iter().for_each(|notice| events.notice(None, notice));
     tell_adopted(prepared, events);
+    for rival in &prepared.rivals {
+        events.notice(Some(rival.phase), format!("{} would be deleted: {}", rival.id, rival.why()));
+    }
     let clock = prepared.request.clock.from_now();
     if !prepared.namespace_exists {
         events.notice(
@@ -33,12 +36,18 @@ pub async fn preview(prepared: &Prepared, events: &Events) -> bool {
     }
     let succeeded = summaries.iter().all(|phase| phase.outcome != Outcome::Failed);
     let changes: usize = summaries.iter().map(|phase| phase.created + phase.changed).sum();
+    let deletions = match prepared.rivals.len() {
+        0 => String::new(),
+        count => format!(" and {count} deleted"),
+    };
     events.emit(Event::DeployFinished(Box::new(Finished {
         succeeded,
         message: match (succeeded, changes) {
             (false, _) => "dry run: the server would refuse some objects; nothing was written".to_owned(),
-            (true, 0) => "dry run: nothing would change".to_owned(),
-            (true, changes) => format!("dry run: {changes} objects would be created or changed; nothing was written"),
+            (true, 0) if deletions.is_empty() => "dry run: nothing would change".to_owned(),
+            (true, changes) => {
+                format!("dry run: {changes} objects would be created or changed{deletions}; nothing was written")
+            }
         },
         seconds: clock.elapsed().as_secs_f64(),
         phases: summaries,

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use super::apply::Done;
+use super::autoscalers::DELETED;
 use super::persist::persist;
 use super::preconditions::{identity, is_ours};
 use super::survey::Survey;
-use super::{Change, Options, PhaseSummary, Prepared, seen};
+use super::{Change, Options, PhaseSummary, Prepared, Rival, seen};
 use crate::cluster::{Clock, Cluster, Fault, next_release};
 use crate::readiness::{Memory, Readiness, assess};
 use crate::release::{
@@ -51,16 +52,26 @@ impl Record {
         &self.snapshot
     }
 
-    /// Notes which writes a phase is about to make; nothing where it makes none.
+    /// Notes which writes and deletions a phase is about to make; nothing where it makes none.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub async fn intend(&mut self, phase: Phase, objects: &[&Object], survey: &Survey) -> Result<(), Fault> {
+    pub async fn intend(
+        &mut self,
+        phase: Phase,
+        objects: &[&Object],
+        survey: &Survey,
+        rivals: &[Rival],
+    ) -> Result<(), Fault> {
         let changes = objects.iter().map(|object| (object, survey.of(&object.id)));
-        let intents: Vec<Intent> = changes
-            .filter(|(_, change)| *change != Change::Unchanged)
-            .map(|(object, change)| Intent { phase, id: object.id.clone(), change: change.word().to_owned() })
-            .collect();
+        let writes = changes.filter(|(_, change)| *change != Change::Unchanged).map(|(object, change)| Intent {
+            phase,
+            id: object.id.clone(),
+            change: change.word().to_owned(),
+        });
+        let going = rivals.iter().filter(|rival| rival.phase == phase);
+        let going = going.map(|rival| Intent { phase, id: rival.id.clone(), change: DELETED.to_owned() });
+        let intents: Vec<Intent> = going.chain(writes).collect();
         if intents.is_empty() {
             return Ok(());
         }
@@ -137,7 +148,8 @@ pub fn blank(prepared: &Prepared, options: &Options, clock: &Clock) -> Journal {
 /// What this release is: what the phases that run apply, and what was applied before by those that do not.
 fn rendered(prepared: &Prepared) -> Vec<Rendered> {
     let phases: Vec<Phase> = prepared.phases().collect();
-    let mut rendered = Snapshot::rendered(&prepared.request.plan);
+    // What was set aside as well: which autoscaler is used is settled anew by a rollback to this release.
+    let mut rendered = Snapshot::rendered(&prepared.request.plan.whole());
     rendered.retain_mut(|one| {
         if phases.contains(&one.phase) {
             return true;
@@ -178,7 +190,19 @@ fn before(prepared: &Prepared, survey: &Survey, options: &Options) -> Vec<Before
         }
         let live = prepared.live.get(&object.id);
         let healthy = live.filter(|_| object.id.kind == "Deployment").map(|live| is_healthy(object, live));
-        before.push(Before { phase, id: object.id.clone(), live: live.map(kept), healthy });
+        before.push(Before { phase, id: object.id.clone(), live: live.map(kept), healthy, displaced: false });
+    }
+    for rival in prepared.rivals.iter().filter(|rival| rival.is_applied) {
+        match before.iter_mut().find(|known| known.id == rival.id) {
+            Some(known) => known.displaced = true,
+            None => before.push(Before {
+                phase: rival.phase,
+                id: rival.id.clone(),
+                live: prepared.live.get(&rival.id).map(kept),
+                healthy: None,
+                displaced: true,
+            }),
+        }
     }
     before
 }

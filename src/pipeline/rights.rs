@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::cluster::{Access, Served};
-use crate::render::{Object, Phase, Plan};
+use crate::render::{ObjectId, Phase, Plan};
 
 use super::Selection;
 
@@ -11,7 +11,7 @@ use super::Selection;
 pub fn needed(plan: &Plan, served: &Served, selection: Selection, namespace: &str) -> Vec<(Phase, Access)> {
     let mut needed = BTreeSet::new();
     for (phase, object) in plan.objects().filter(|(phase, _)| selection.includes(*phase)) {
-        for access in for_object(object, served, namespace) {
+        for access in for_object(&object.id, served, namespace) {
             needed.insert((phase, access));
         }
     }
@@ -26,14 +26,15 @@ pub fn remedy(access: &Access) -> &'static str {
     }
 }
 
-fn for_object(object: &Object, served: &Served, namespace: &str) -> Vec<Access> {
-    let Some(resource) = served.get(&object.id).filter(|_| object.namespaced()) else { return Vec::new() };
+/// Rights for one object; none for a kind that is not served.
+pub fn for_object(id: &ObjectId, served: &Served, namespace: &str) -> Vec<Access> {
+    let Some(resource) = served.get(id).filter(|_| id.kind != "Namespace") else { return Vec::new() };
     let mut verbs = vec!["get", "create", "patch"];
-    if object.id.kind != "Secret" {
+    if id.kind != "Secret" {
         verbs.push("list");
     }
     // A rollback deletes what the release made; records of old releases go.
-    if !matches!(object.id.kind.as_str(), "StatefulSet" | "PersistentVolumeClaim") {
+    if !matches!(id.kind.as_str(), "StatefulSet" | "PersistentVolumeClaim") {
         verbs.push("delete");
     }
     verbs

@@ -5,20 +5,26 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use serde_json::Value;
+use tokio::time::{Instant, sleep, timeout_at};
 
+use super::autoscalers::is_autoscaler;
 use super::persist::persist;
+use super::vacate::{gone, still_steering, vacate, why_still_there};
 use super::wait::{Waited, wait};
 use super::{Event, Events, RestoreOutcome, Restored, seen};
 use crate::cluster::{Clock, Cluster, Fault, Watch};
 use crate::readiness::{Memory, Target};
 use crate::release::{Before, Snapshot, Step, only_for_sets, restore};
-use crate::render::{ObjectId, Phase};
+use crate::render::{ObjectId, Phase, steered};
 
 /// How long the Deployments that were rolled back may take to be ready again.
 const TIMEOUT: Duration = Duration::from_secs(300);
 /// A write whose answer never came may still be done later: what is not as it was is restored once more.
 const ROUNDS: usize = 3;
 const CONCURRENCY: usize = 8;
+/// How long an autoscaler may take to be gone, or to be let in once the other one is gone.
+const GONE: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// Rolls a release back; what became of every object that it touched.
 pub async fn roll_back(
@@ -70,14 +76,18 @@ impl Rollback<'_> {
         let mut written = BTreeMap::new();
         for round in 1..=ROUNDS {
             let steps = self.steps().await;
-            let is_over = steps.iter().all(|(_, step)| !is_write(step));
-            for (before, step) in &steps {
+            let (writes, others): (Vec<_>, Vec<_>) = steps.into_iter().partition(|(_, step)| is_write(step));
+            for (before, step) in &others {
                 self.note_step(before, step);
             }
-            if is_over || round == ROUNDS {
+            if writes.is_empty() {
                 break;
             }
-            self.write(&steps, &mut written).await;
+            if round == ROUNDS {
+                self.note_left(&writes);
+                break;
+            }
+            self.write(&writes, &mut written, clock.at(deadline)).await;
             self.wait_for(phase, &written, clock, deadline).await;
         }
     }
@@ -117,7 +127,7 @@ impl Rollback<'_> {
     }
 
     /// Does the steps; one that fails does not keep the others from being done.
-    async fn write(&mut self, steps: &[(Before, Step)], written: &mut BTreeMap<ObjectId, Value>) {
+    async fn write(&mut self, steps: &[(Before, Step)], written: &mut BTreeMap<ObjectId, Value>, until: Instant) {
         for (before, step) in steps {
             let id = &before.id;
             let outcome = match step {
@@ -125,12 +135,53 @@ impl Rollback<'_> {
                     let applied = persist(async || self.cluster.reapply(id, value, uid).await).await;
                     applied.map(|value| drop(written.insert(id.clone(), value)))
                 }
+                Step::Delete { uid } if is_autoscaler(&id.kind) => self.vacate(id, uid, until).await,
                 Step::Delete { uid } => persist(async || self.cluster.forget(id, uid).await).await,
+                Step::Recreate { value } => self.recreate(id, value, until).await,
                 Step::Unchanged | Step::Stays | Step::Foreign(_) => continue,
             };
             match outcome {
                 Ok(()) => self.note_step(before, step),
                 Err(fault) => self.note(before, RestoreOutcome::Failed, Some(fault.to_string())),
+            }
+        }
+    }
+
+    /// Deletes an autoscaler of the release, and sees it gone: the one that it displaced comes back after it.
+    async fn vacate(&self, id: &ObjectId, uid: &str, until: Instant) -> Result<(), Fault> {
+        let until = until.min(Instant::now() + GONE);
+        let vacated = timeout_at(until, persist(async || vacate(self.cluster, id, uid).await)).await;
+        match vacated {
+            Ok(vacated) => vacated,
+            Err(_) => Err(Fault::Other(why_still_there(self.cluster, id).await)),
+        }
+    }
+
+    /// Brings back an autoscaler that the release has displaced, once it is gone itself and nothing else of ours steers its
+    /// workload.
+    async fn recreate(&self, id: &ObjectId, value: &Value, until: Instant) -> Result<(), Fault> {
+        let until = until.min(Instant::now() + GONE);
+        let cluster = self.cluster;
+        let known = || self.snapshot.before.iter().map(|before| &before.id).filter(|id| is_autoscaler(&id.kind));
+        if let Some(live) = persist(async || cluster.get(id).await).await? {
+            let uid = live["metadata"]["uid"].as_str().unwrap_or_default();
+            if timeout_at(until, persist(async || gone(cluster, id, uid).await)).await.is_err() {
+                return Err(Fault::Other(why_still_there(cluster, id).await));
+            }
+        }
+        let workload = steered(value).unwrap_or_default();
+        while let Some(other) = persist(async || still_steering(cluster, &workload, id, known()).await).await? {
+            if Instant::now() >= until {
+                let words = format!("{other} still steers {workload}, and two would work against each other");
+                return Err(Fault::Other(words));
+            }
+            sleep(AGAIN).await;
+        }
+        loop {
+            match persist(async || cluster.recreate(id, value).await).await {
+                // KEDA's webhook looks at others through a cache.
+                Err(fault) if fault.is_denied() && Instant::now() < until => sleep(AGAIN).await,
+                answer => return answer.map(drop),
             }
         }
     }
@@ -165,12 +216,22 @@ impl Rollback<'_> {
         let (outcome, reason) = match step {
             Step::Unchanged | Step::Stays if self.table.contains_key(&before.id) => return,
             Step::Unchanged => (RestoreOutcome::Unchanged, None),
-            Step::Reapply { .. } => (RestoreOutcome::RolledBack, None),
+            Step::Reapply { .. } | Step::Recreate { .. } => (RestoreOutcome::RolledBack, None),
             Step::Delete { .. } => (RestoreOutcome::Deleted, None),
             Step::Stays => (RestoreOutcome::Stays, Some(why_it_stays(&before.id.kind).to_owned())),
             Step::Foreign(why) => (RestoreOutcome::Failed, Some((*why).to_owned())),
         };
         self.note(before, outcome, reason);
+    }
+
+    /// Notes what is not as it was after the last round.
+    fn note_left(&mut self, steps: &[(Before, Step)]) {
+        let has_failed = |restored: &Restored| restored.outcome == RestoreOutcome::Failed;
+        for (before, _) in steps {
+            if !self.table.get(&before.id).is_some_and(has_failed) {
+                self.note(before, RestoreOutcome::Failed, Some("it is not as it was before still".to_owned()));
+            }
+        }
     }
 
     fn note(&mut self, before: &Before, outcome: RestoreOutcome, reason: Option<String>) {
@@ -194,13 +255,14 @@ fn why_it_stays(kind: &str) -> &'static str {
 }
 
 fn is_write(step: &Step) -> bool {
-    matches!(step, Step::Reapply { .. } | Step::Delete { .. })
+    matches!(step, Step::Reapply { .. } | Step::Delete { .. } | Step::Recreate { .. })
 }
 
 /// Configuration first, or the pods that are rolled back start on the new one (RULES.md T6); what the release made
-/// goes last.
+/// goes after it, and what it had displaced comes back last.
 fn rank(before: &Before, step: &Step) -> u8 {
     match (step, before.id.kind.as_str()) {
+        (Step::Recreate { .. }, _) => 4,
         (Step::Delete { .. }, _) => 3,
         (_, "ConfigMap") => 0,
         (_, "Deployment" | "CronJob") => 2,

@@ -20,6 +20,7 @@ pub fn world<'a>(objects: impl IntoIterator<Item = &'a Value>) -> World {
             Some("Job") => insert(&mut world.jobs, name, object),
             Some("PersistentVolumeClaim") => insert(&mut world.claims, name, object),
             Some("Service") => insert(&mut world.services, name, object),
+            Some("ScaledObject") => insert(&mut world.scaled_objects, name, object),
             _ => {}
         }
     }

@@ -63,7 +63,12 @@ async fn of_object(prepared: &Prepared, object: &Object) -> Result<Change, Fault
         return Ok(Change::Created);
     }
     let Some(live) = prepared.live.get(&object.id) else {
-        prepared.cluster.apply(object, true).await?;
+        match prepared.cluster.apply(object, true).await {
+            // KEDA's webhook refuses a second autoscaler beside one that is there now and gone by then
+            // (https://keda.sh/docs/latest/concepts/admission-webhooks/).
+            Err(fault) if fault.is_denied() && prepared.rivals_of(&object.id).next().is_some() => {}
+            answer => drop(answer?),
+        }
         return Ok(Change::Created);
     };
     if object.id.kind == "Job" {

@@ -69,6 +69,7 @@ fn left_over(prepared: &Prepared) -> Vec<(ObjectId, String)> {
             && !is_record(object)
             && object["metadata"]["name"] != LOCK_NAME
             && prepared.request.plan.get(&id(object)).is_none()
+            && !prepared.rivals.iter().any(|rival| rival.uid == uid)
     };
     prepared.live.iter().filter(is_left).map(|object| (id(object), identity(object).0)).collect()
 }

@@ -28,5 +28,9 @@ pub const CRASH_LOOP_RESTARTS: i32 = 3;
 pub const STUCK: Duration = Duration::from_secs(30);
 /// C5: a HorizontalPodAutoscaler without metrics for so long is worth a warning.
 pub const SCALING_INACTIVE: Duration = Duration::from_secs(60);
+/// A ScaledObject that no controller has answered for.
+pub const UNANSWERED: Duration = Duration::from_secs(60);
+/// A ScaledObject by which KEDA cannot scale.
+pub const SCALED_OBJECT: Duration = Duration::from_secs(60);
 /// Kubernetes' default for `spec.progressDeadlineSeconds` of a Deployment.
 pub const DEFAULT_PROGRESS_DEADLINE: Duration = Duration::from_secs(600);

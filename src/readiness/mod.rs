@@ -21,6 +21,7 @@ mod memory;
 mod outcome;
 mod pod;
 mod revision;
+mod scaled_object;
 mod service;
 mod stateful_set;
 mod target;
@@ -40,6 +41,7 @@ pub use immutable::way_round;
 pub use memory::Memory;
 pub use outcome::{Failure, Progress, Readiness, Reason, Suspicion, worst};
 pub use revision::pods_of;
+pub use scaled_object::{ScaledObject, ScaledObjectCondition, ScaledObjectStatus};
 pub use stateful_set::stuck_pods;
 pub use target::{Kind, Target, Write};
 pub use warning::hpa_warning;
@@ -60,6 +62,7 @@ pub fn assess(target: &Target, world: &World, memory: &mut Memory, now: Duration
             Kind::Job => job::assess(&mut look),
             Kind::PersistentVolumeClaim => claim::assess(&mut look),
             Kind::Service => service::assess(&mut look),
+            Kind::ScaledObject => scaled_object::assess(&mut look),
         },
     };
     look.forget_what_is_over();

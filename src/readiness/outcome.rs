@@ -142,6 +142,10 @@ pub enum Reason {
     CrashLoop,
     /// No node has room for the pod (C7).
     Unschedulable,
+    /// Its controller says that it is not ready; the message begins with the controller's reason.
+    NotReady,
+    /// No controller has said anything about it.
+    NoController,
 }
 
 impl Reason {
@@ -166,6 +170,8 @@ impl Reason {
             Reason::HookError => "HookError",
             Reason::CrashLoop => "CrashLoop",
             Reason::Unschedulable => "Unschedulable",
+            Reason::NotReady => "NotReady",
+            Reason::NoController => "NoController",
         }
     }
 }

@@ -30,7 +30,7 @@ pub fn pods_of<'a>(target: &Target, world: &'a World) -> Vec<&'a Pod> {
                 .collect()
         }
         Kind::Job => owned_by(world, &target.write.uid).collect(),
-        Kind::PersistentVolumeClaim | Kind::Service => Vec::new(),
+        Kind::PersistentVolumeClaim | Kind::Service | Kind::ScaledObject => Vec::new(),
     }
 }
 

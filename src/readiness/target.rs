@@ -31,6 +31,8 @@ pub enum Kind {
     PersistentVolumeClaim,
     /// `v1` Service (C5).
     Service,
+    /// `keda.sh/v1alpha1` ScaledObject.
+    ScaledObject,
 }
 
 impl Kind {
@@ -43,6 +45,7 @@ impl Kind {
             ("batch/v1", "Job") => Some(Kind::Job),
             ("v1", "PersistentVolumeClaim") => Some(Kind::PersistentVolumeClaim),
             ("v1", "Service") => Some(Kind::Service),
+            ("keda.sh/v1alpha1", "ScaledObject") => Some(Kind::ScaledObject),
             _ => None,
         }
     }
@@ -55,6 +58,7 @@ impl Kind {
             Kind::Job => "Job",
             Kind::PersistentVolumeClaim => "PersistentVolumeClaim",
             Kind::Service => "Service",
+            Kind::ScaledObject => "ScaledObject",
         }
     }
 }

@@ -10,6 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use k8s_openapi::jiff::Timestamp;
 
 use super::outcome::one_line;
+use super::scaled_object::ScaledObject;
 use super::target::{Kind, Target};
 
 /// The live objects of one namespace, by name.
@@ -28,6 +29,8 @@ pub struct World {
     pub claims: BTreeMap<String, Arc<PersistentVolumeClaim>>,
     /// Services.
     pub services: BTreeMap<String, Arc<Service>>,
+    /// KEDA's ScaledObjects, where they are looked at.
+    pub scaled_objects: BTreeMap<String, Arc<ScaledObject>>,
     /// `apps/v1` ReplicaSets.
     pub replica_sets: BTreeMap<String, Arc<ReplicaSet>>,
     /// Pods.
@@ -46,6 +49,7 @@ impl World {
             Kind::Job => self.jobs.get(name).map(|o| &o.metadata),
             Kind::PersistentVolumeClaim => self.claims.get(name).map(|o| &o.metadata),
             Kind::Service => self.services.get(name).map(|o| &o.metadata),
+            Kind::ScaledObject => self.scaled_objects.get(name).map(|o| &o.metadata),
         }
     }
 

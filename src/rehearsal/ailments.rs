@@ -15,11 +15,12 @@ pub enum Ailment {
     Unschedulable,
 }
 
-/// Workloads, each with what is wrong with it, and claims for which no volume is made.
+/// Workloads, each with what is wrong with it; claims for which no volume is made; whether KEDA works.
 #[derive(Clone, Debug, Default)]
 pub struct Ailments {
     workloads: Vec<(Ailment, String)>,
     claims: Vec<String>,
+    keda_is_down: bool,
 }
 
 impl Ailments {
@@ -31,6 +32,16 @@ impl Ailments {
     /// Lets a claim have no volume.
     pub fn withhold_volume(&mut self, claim: &str) {
         self.claims.push(claim.to_owned());
+    }
+
+    /// Lets nobody answer for ScaledObjects.
+    pub fn stop_keda(&mut self) {
+        self.keda_is_down = true;
+    }
+
+    /// Whether KEDA's operator does not run.
+    pub(super) fn keda_is_down(&self) -> bool {
+        self.keda_is_down
     }
 
     /// Whether no volume is made for this claim.

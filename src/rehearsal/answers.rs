@@ -36,13 +36,13 @@ pub fn answer(server: &mut Server, rights: &Rights, call: &Call, time: &str) -> 
         dry_run: parameters.text("dryRun") == "All",
     };
     let is_apply = call.content_type == "application/apply-patch+yaml";
-    let route = call.route.clone().ok_or_else(Status::no_such_place)?;
+    let route = call.route.clone().filter(|route| is_served(server, route)).ok_or_else(Status::no_such_place)?;
     let is_new = matches!(&route, Route::Object(key) if is_apply && server.get(key).is_err());
     rights.check(call, is_new)?;
     let object = |code, object: Arc<Value>| Ok(Answer::Object(code, Value::clone(&object)));
     match (call.method.as_str(), route) {
         ("GET", Route::Version) => Ok(Answer::Object(200, version())),
-        ("GET", Route::Discovery(of)) => match discovery(&of) {
+        ("GET", Route::Discovery(of)) => match discovery(&of, |kind| server.serves(kind)) {
             Some(list) => Ok(Answer::Object(200, list)),
             None => Err(Status::no_such_place()),
         },
@@ -87,6 +87,15 @@ pub fn answer(server: &mut Server, rights: &Rights, call: &Call, time: &str) -> 
             server.log(&key, container, parameters.is_on("previous"), parameters.number("tailLines")).map(Answer::Text)
         }
         _ => Err(Status::not_allowed()),
+    }
+}
+
+/// Whether there is something where a request leads.
+pub fn is_served(server: &Server, route: &Route) -> bool {
+    match route {
+        Route::Objects(kind, _) => server.serves(kind),
+        Route::Object(key) | Route::Log(key) => server.serves(key.kind),
+        Route::Version | Route::Discovery(_) | Route::AccessReview => true,
     }
 }
 

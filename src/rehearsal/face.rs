@@ -17,7 +17,7 @@ use kube::Client;
 use kube::client::{Body, ClientBuilder};
 use tokio::sync::watch;
 
-use super::answers::{Answer, answer};
+use super::answers::{Answer, answer, is_served};
 use super::call::Call;
 use super::faults::{Fault, Faults};
 use super::rights::Rights;
@@ -137,7 +137,8 @@ impl Face {
     }
 
     fn answer(&self, call: &Call) -> HttpAnswer {
-        if let (Some(Route::Objects(kind, namespace)), "watch") = (&call.route, call.verb()) {
+        let is_served = call.route.as_ref().is_some_and(|route| is_served(&self.server(), route));
+        if let (Some(Route::Objects(kind, namespace)), "watch", true) = (&call.route, call.verb(), is_served) {
             let now = self.server().store().version();
             let watching = self
                 .rights

@@ -19,8 +19,9 @@ const fn kind(api_version: &'static str, kind: &'static str, plural: &'static st
     Kind { api_version, kind, plural, namespaced: true }
 }
 
-/// The kinds that keyboss deploys and watches, but for ServiceMonitors, which a plain cluster does not serve either.
-pub static KINDS: [Kind; 21] = [
+/// The kinds that keyboss deploys and watches, but for ServiceMonitors, which a plain cluster does not serve either. It
+/// serves KEDA's only once that is installed.
+pub static KINDS: [Kind; 22] = [
     Kind { api_version: "v1", kind: "Namespace", plural: "namespaces", namespaced: false },
     kind("v1", "ConfigMap", "configmaps"),
     kind("v1", "Secret", "secrets"),
@@ -42,6 +43,7 @@ pub static KINDS: [Kind; 21] = [
     kind("rbac.authorization.k8s.io/v1", "Role", "roles"),
     kind("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"),
     kind("coordination.k8s.io/v1", "Lease", "leases"),
+    kind("keda.sh/v1alpha1", "ScaledObject", "scaledobjects"),
 ];
 
 impl Kind {
@@ -61,6 +63,11 @@ impl Kind {
         if self.group().is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group()) }
     }
 
+    /// Whether a plain cluster lacks it: somebody has to install it.
+    pub fn is_extension(&self) -> bool {
+        self.group() == "keda.sh"
+    }
+
     /// The kind at this place in URLs.
     pub fn at(api_version: &str, plural: &str) -> Option<&'static Self> {
         KINDS.iter().find(|kind| kind.api_version == api_version && kind.plural == plural)
@@ -74,11 +81,11 @@ impl Kind {
 
 /// The answer to discovery of one group and version; None for one that is not served
 /// (<https://kubernetes.io/docs/reference/using-api/api-concepts/#discovery-api>).
-pub fn discovery(api_version: &str) -> Option<Value> {
+pub fn discovery(api_version: &str, is_served: impl Fn(&Kind) -> bool) -> Option<Value> {
     let verbs = ["create", "delete", "get", "list", "patch", "update", "watch"];
     let resources: Vec<Value> = KINDS
         .iter()
-        .filter(|kind| kind.api_version == api_version)
+        .filter(|kind| kind.api_version == api_version && is_served(kind))
         .map(|kind| {
             json!({"name": kind.plural, "singularName": "", "namespaced": kind.namespaced, "kind": kind.kind, "verbs": verbs})
         })

@@ -3,6 +3,7 @@
 //! How its API server answers, and what its controllers make of it, is compared with a real one by
 //! `tests/cluster/conformance.rs`; the times of steps and what pods say while they fail are not.
 
+pub mod admission;
 pub mod adopt;
 pub mod ailments;
 pub mod answers;

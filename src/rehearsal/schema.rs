@@ -8,8 +8,15 @@ use serde::Deserialize;
 
 /// The schema of one Kubernetes version, from its OpenAPI document (`tests/cluster/schema` writes the file).
 static V1_20: LazyLock<Schema> = LazyLock::new(|| {
-    let parsed = serde_json::from_str(include_str!("schema/v1.20.json"));
-    parsed.unwrap_or_else(|error| unreachable!("schema/v1.20.json is part of the program: {error}"))
+    let parsed = |text| serde_json::from_str::<Schema>(text);
+    let parsed = parsed(include_str!("schema/v1.20.json")).and_then(|mut schema| {
+        // As KEDA's CustomResourceDefinition has it, as far as keyboss writes it.
+        let keda = parsed(include_str!("schema/keda-v2.json"))?;
+        schema.kinds.extend(keda.kinds);
+        schema.structures.extend(keda.structures);
+        Ok(schema)
+    });
+    parsed.unwrap_or_else(|error| unreachable!("the schemas are part of the program: {error}"))
 });
 
 /// The shapes of a version's objects.

@@ -1,11 +1,13 @@
 //! What the API server does with one write.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::{Value, json};
 
+use super::admission;
 use super::defaults;
 use super::deletion::{self, Deletion};
 use super::kinds::Kind;
@@ -16,8 +18,8 @@ use super::status::Status;
 use super::store::{Key, Store};
 
 /// Kinds whose objects count the changes of their spec.
-const GENERATIONS: [&str; 6] =
-    ["Deployment", "ReplicaSet", "StatefulSet", "PodDisruptionBudget", "Ingress", "NetworkPolicy"];
+const GENERATIONS: [&str; 7] =
+    ["Deployment", "ReplicaSet", "StatefulSet", "PodDisruptionBudget", "Ingress", "NetworkPolicy", "ScaledObject"];
 
 /// What the server alone writes into an object's metadata.
 const KEPT: [&str; 6] =
@@ -48,11 +50,33 @@ pub struct Server {
     store: Store,
     logs: Logs,
     uids: u64,
+    /// The kinds that were installed.
+    extensions: BTreeSet<&'static Kind>,
 }
 
 type Answer = Result<Arc<Value>, Status>;
 
 impl Server {
+    /// Serves a kind that a plain cluster lacks.
+    pub fn install(&mut self, kind: &'static Kind) {
+        self.extensions.insert(kind);
+    }
+
+    /// Serves a kind no more. Its objects go with it, and so do finalizers that nobody answers
+    /// (<https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#delete-a-customresourcedefinition>).
+    pub fn uninstall(&mut self, kind: &'static Kind) {
+        self.extensions.remove(kind);
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let names = |object: &Arc<Value>| (text(&object["metadata"]["namespace"]), text(&object["metadata"]["name"]));
+        let objects: Vec<(String, String)> = self.store.list(kind, "").map(names).collect();
+        objects.into_iter().for_each(|(namespace, name)| self.end(&Key { kind, namespace, name }));
+    }
+
+    /// Whether it serves a kind.
+    pub fn serves(&self, kind: &Kind) -> bool {
+        !kind.is_extension() || self.extensions.contains(kind)
+    }
+
     /// The objects.
     pub fn store(&self) -> &Store {
         &self.store
@@ -232,6 +256,7 @@ impl Server {
     fn keep(&mut self, key: &Key, live: Option<Arc<Value>>, mut object: Value, request: Request) -> Answer {
         self.check_namespace(key)?;
         defaults::fill(key.kind, &mut object);
+        admission::check(&self.store, key, live.as_deref(), &object)?;
         let metadata = &mut object["metadata"];
         metadata["name"] = json!(key.name);
         if key.kind.namespaced {

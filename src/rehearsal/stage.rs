@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::adopt::adopt;
 use super::face::Face;
+use super::kinds::Kind;
 use super::rights::Denial;
 use crate::cluster::ContextChoice;
 use crate::environment::{ContextPattern, Environment};
@@ -37,6 +38,8 @@ pub struct Copied {
     pub context: ContextChoice,
     /// The namespace's objects.
     pub objects: Vec<Value>,
+    /// The kinds that it serves and a plain cluster does not.
+    pub extensions: Vec<&'static Kind>,
 }
 
 /// A cluster, and the context that leads to it.
@@ -48,15 +51,22 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Sets the stage for an environment: with what was copied, else with what is there before the first deploy.
-    pub fn set(environment: &mut Environment, copied: Option<Copied>) -> Self {
+    /// Sets the stage for an environment: with what was copied, else with what is there before the first deploy, and every
+    /// kind that the plan holds.
+    pub fn set(environment: &mut Environment, plan: &Plan, copied: Option<Copied>) -> Self {
         let face = Face::new(Timestamp::now());
         // A cluster inside the process has no address; that of the copied one was looked at when it was copied.
         environment.values.expect.server.clear();
-        if let Some(Copied { context, objects }) = copied {
+        let install = |kinds: Vec<&'static Kind>| {
+            face.change(|server| kinds.into_iter().for_each(|kind| server.install(kind)));
+        };
+        if let Some(Copied { context, objects, extensions }) = copied {
+            install(extensions);
             adopt(&face, &objects);
             return Self { face, context };
         }
+        let kinds = plan.objects().filter_map(|(_, object)| Kind::named(&object.id.api_version, &object.id.kind));
+        install(kinds.filter(|kind| kind.is_extension()).collect());
         let values = &mut environment.values;
         // Where every context is bound to a namespace, the deployer is its tenant.
         let is_tenant = values.contexts.iter().all(|pattern| pattern.namespace != "*");

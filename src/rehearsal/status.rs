@@ -104,6 +104,11 @@ impl Status {
         Self::about(409, "Conflict", kind, name, message)
     }
 
+    /// A webhook does not let it in.
+    pub fn denied_by_webhook(words: &str) -> Self {
+        Self { code: 403, reason: "Forbidden", message: words.to_owned(), details: json!({}) }
+    }
+
     /// The user may not do that.
     pub fn forbidden(kind: &Kind, name: &str, verb: &str, resource: &str, namespace: &str) -> Self {
         let place = match namespace {

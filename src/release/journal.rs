@@ -105,7 +105,7 @@ pub struct Intent {
     pub phase: Phase,
     /// Of which object.
     pub id: ObjectId,
-    /// "created" or "changed".
+    /// "created", "changed" or "deleted".
     pub change: String,
 }
 

@@ -17,6 +17,11 @@ pub enum Step {
         /// The object's uid.
         uid: String,
     },
+    /// The release deleted it: its configuration of before makes it anew, once it is gone.
+    Recreate {
+        /// The configuration.
+        value: Value,
+    },
     /// The release made it: it is deleted, if it still has this uid.
     Delete {
         /// The object's uid.
@@ -42,22 +47,34 @@ pub fn restore(before: &Before, now: Option<&Value>) -> Step {
     let kind = before.id.kind.as_str();
     match (&before.live, now) {
         (None, None) => Step::Unchanged,
-        (None, Some(made)) if !made["metadata"]["deletionTimestamp"].is_null() => Step::Unchanged,
+        (None, Some(made)) if is_going(made) => Step::Unchanged,
         // A failed or unfinished Job of the release goes; what a completed one did to the database stays.
         (None, Some(job)) if kind == "Job" && !is_complete(job) && is_ours(job) => Step::Delete { uid: uid(job) },
         (_, Some(_)) if stays(kind) => Step::Stays,
         (Some(_), None) if stays(kind) => Step::Stays,
         (None, Some(made)) if is_ours(made) => Step::Delete { uid: uid(made) },
         (None, Some(_)) => Step::Foreign("somebody else has made it meanwhile"),
+        (Some(was), is) if before.displaced && is.is_none_or(is_going) => match applied_by(was, MANAGED_BY) {
+            Some(value) => Step::Recreate { value },
+            None => Step::Foreign(UNKNOWN),
+        },
+        // A rollback that was broken off has made it anew already.
+        (Some(was), Some(is)) if before.displaced && is_ours(is) => reapply(kind, was, is),
         (Some(_), None) => Step::Foreign("somebody has deleted it meanwhile"),
         (Some(was), Some(is)) if uid(was) != uid(is) => Step::Foreign("somebody has replaced it meanwhile"),
         (Some(was), Some(is)) => reapply(kind, was, is),
     }
 }
 
+fn is_going(object: &Value) -> bool {
+    !object["metadata"]["deletionTimestamp"].is_null()
+}
+
+const UNKNOWN: &str = "keyboss had not applied it before, so it does not know what it was";
+
 fn reapply(kind: &str, was: &Value, is: &Value) -> Step {
     let Some(mut value) = applied_by(was, MANAGED_BY) else {
-        return Step::Foreign("keyboss had not applied it before, so it does not know what it was");
+        return Step::Foreign(UNKNOWN);
     };
     let now = applied_by(is, MANAGED_BY);
     if now.as_ref() == Some(&value) {

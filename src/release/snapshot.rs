@@ -20,7 +20,7 @@ pub struct Snapshot {
     pub is_first: bool,
     /// The objects that a rollback to this release applies.
     pub rendered: Vec<Rendered>,
-    /// Every object that this release is about to touch, as it was.
+    /// Every object that this release is about to write or delete, as it was.
     pub before: Vec<Before>,
 }
 
@@ -48,6 +48,9 @@ pub struct Before {
     pub live: Option<Value>,
     /// Whether it was ready; None for what nobody waits for.
     pub healthy: Option<bool>,
+    /// This release deletes it, for another autoscaler takes its place.
+    #[serde(default)]
+    pub displaced: bool,
 }
 
 impl Snapshot {

@@ -14,6 +14,7 @@ mod object;
 mod phase;
 mod plan;
 mod secrets;
+mod steered;
 mod storage;
 mod strict;
 mod templates;
@@ -26,6 +27,7 @@ pub use object::{MANAGED_BY, Object, ObjectId, pod_template_pointer};
 pub use phase::Phase;
 pub use plan::Plan;
 pub use secrets::{Generator, SecretKeys};
+pub use steered::{Instead, steered};
 pub use strict::KINDS;
 pub use yaml::{insert, print};
 

@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::decode::decode;
 
-/// The kinds that keyboss deploys, but for custom resources.
-pub const KINDS: [(&str, &str); 16] = [
+/// The kinds that keyboss deploys, but for those of the last phase.
+pub const KINDS: [(&str, &str); 17] = [
     ("v1", "Namespace"),
     ("v1", "ConfigMap"),
     ("v1", "Secret"),
@@ -27,6 +27,7 @@ pub const KINDS: [(&str, &str); 16] = [
     ("batch/v1", "Job"),
     ("batch/v1", "CronJob"),
     ("autoscaling/v2", "HorizontalPodAutoscaler"),
+    ("keda.sh/v1alpha1", "ScaledObject"),
     ("policy/v1", "PodDisruptionBudget"),
     ("networking.k8s.io/v1", "Ingress"),
     ("networking.k8s.io/v1", "NetworkPolicy"),

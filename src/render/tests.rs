@@ -301,3 +301,43 @@ spec:
     let error = format!("{:#}", project("", &[("2-stateful/s.yaml", set)]).unwrap_err());
     assert!(error.contains("OnDelete"), "{error}");
 }
+
+#[test]
+fn a_scaled_object_asks_for_all_that_the_autoscaler_does_and_for_the_queue() {
+    let scalers = |sets: &[&str]| {
+        let plan = built_in("local", sets);
+        let of = |kind: &str| {
+            let id = ObjectId { api_version: String::new(), kind: kind.to_owned(), name: "celery-worker".to_owned() };
+            plan.get(&id).map(|object| object.value["spec"].clone())
+        };
+        (of("ScaledObject"), of("HorizontalPodAutoscaler").unwrap(), plan)
+    };
+    let (none, before, _) = scalers(&[]);
+    assert_eq!(none, None);
+    let on = ["autoscaling.keda={enabled: true, tasksPerWorker: 7}", "autoscaling.worker.cpuPercent=65"];
+    let (scaled, hpa, plan) = scalers(&on);
+    let scaled = scaled.unwrap();
+    assert_eq!(scaled["scaleTargetRef"], hpa["scaleTargetRef"]);
+    assert_eq!(scaled["minReplicaCount"], hpa["minReplicas"]);
+    assert_eq!(scaled["maxReplicaCount"], hpa["maxReplicas"]);
+    assert_eq!(scaled["advanced"]["horizontalPodAutoscalerConfig"]["behavior"], hpa["behavior"]);
+    assert_eq!(before["behavior"], hpa["behavior"]);
+    let triggers = scaled["triggers"].as_array().unwrap();
+    for metric in hpa["metrics"].as_array().unwrap() {
+        let resource = &metric["resource"];
+        let value = json!(resource["target"]["averageUtilization"].to_string());
+        let trigger = json!({"type": resource["name"], "metricType": "Utilization", "metadata": {"value": value}});
+        assert!(triggers.contains(&trigger), "{trigger}");
+    }
+    let config = ObjectId { api_version: "v1".into(), kind: "ConfigMap".into(), name: "keyboss-config".into() };
+    let broker = plan.get(&config).unwrap().value["data"]["CELERY_BROKER_URL"].as_str().unwrap().to_owned();
+    let redis = &triggers[0]["metadata"];
+    let asked = format!("redis://redis-master:6379/{}", redis["databaseIndex"].as_str().unwrap());
+    assert_eq!(asked, broker, "the database that Celery's broker is");
+    assert_eq!(redis["address"], "redis-master.keyboss.svc:6379");
+    assert_eq!((&redis["listName"], &redis["listLength"]), (&json!("celery"), &json!("7")));
+    let text = print(&plan, None).unwrap();
+    let only = "# only where the cluster does not serve keda.sh/v1alpha1 ScaledObject\napiVersion: autoscaling/v2";
+    assert_eq!(text.matches(only).count(), 1, "{text}");
+    assert_eq!(text.matches("only where").count(), 1);
+}

@@ -21,6 +21,8 @@ pub enum Client {
     Prometheus,
     /// The API server, for whom `keyboss status` is.
     ApiServer,
+    /// KEDA's operator, by a ScaledObject.
+    Keda,
     /// The kubelet of the node that the pod runs on.
     Kubelet,
 }
@@ -49,6 +51,14 @@ pub fn declared(shop: &Shop) -> BTreeSet<Connection> {
     }
     for monitor in shop.of_kind("ServiceMonitor") {
         all.extend(monitored(shop, monitor));
+    }
+    for scaled in shop.of_kind("ScaledObject") {
+        let triggers = scaled["spec"]["triggers"].as_array().unwrap();
+        for address in triggers.iter().filter_map(|trigger| trigger["metadata"]["address"].as_str()) {
+            let asked = named(shop, &Text::Plain(address.to_owned()));
+            assert!(!asked.is_empty(), "{address} is no Service of the shop");
+            all.extend(asked.iter().flat_map(|(service, port)| connections(shop, &Client::Keda, service, port)));
+        }
     }
     all
 }

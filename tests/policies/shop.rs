@@ -18,6 +18,8 @@ const SHOPS: &[(&str, &[&str])] = &[
     ("deti", &[]),
     ("local", &["media.bucket=b", "media.endpoint=http://minio.example:9000"]),
     ("local", &["saleor.seed=false"]),
+    ("local", &["autoscaling.keda.enabled=true"]),
+    ("local", &["autoscaling.keda.enabled=true", "autoscaling.keda.namespace=kube-system"]),
     ("local", &["publicUrl=https://shop.example"]),
     ("local", &["monitoring.grafana.host=grafana.localhost", "monitoring.alertmanager.host=alertmanager.localhost"]),
     ("local", &["monitoring.traefik.target=traefik.kube-system:9100", "monitoring.serviceMonitorLabels.release=p"]),

@@ -32,7 +32,8 @@ pub fn everybody(shop: &Shop) -> Vec<Somebody> {
         all.push(pod(shop, &format!("another's {}", workload.name), home, anothers(&workload.pod.labels)));
     }
     all.push(pod(shop, "a pod without labels", home, Labels::new()));
-    for namespace in [ELSEWHERE, &policies.ingress_namespace, &policies.prometheus_namespace] {
+    let keda = &shop.environment.values.autoscaling.keda.namespace;
+    for namespace in [ELSEWHERE, keda, &policies.ingress_namespace, &policies.prometheus_namespace] {
         if !namespace.is_empty() {
             all.push(pod(shop, &format!("a pod of {namespace}"), namespace, Labels::new()));
         }
@@ -63,6 +64,7 @@ fn unknown(shop: &Shop, namespace: &str) -> Vec<Client> {
     let policies = &shop.environment.values.network_policies;
     let is_there = |known: &str| known.is_empty() || known == namespace;
     let mut all = vec![Client::ApiServer];
+    all.extend((shop.environment.values.autoscaling.keda.namespace == namespace).then_some(Client::Keda));
     all.extend(is_there(&policies.ingress_namespace).then_some(Client::Ingress));
     all.extend(is_there(&policies.prometheus_namespace).then_some(Client::Prometheus));
     all

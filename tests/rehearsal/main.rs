@@ -6,6 +6,7 @@ mod deploys;
 mod failover;
 mod history;
 mod http;
+mod keda;
 mod lock;
 mod reset;
 mod served;

@@ -32,11 +32,11 @@ const IMAGE: [[&str; 1]; 4] = [
 ];
 
 /// Runs a deploy with these values.
-async fn run(face: &Face, sets: &[&str], options: &Options) -> (Result<Ending, Refused>, Vec<Event>) {
+pub async fn run(face: &Face, sets: &[&str], options: &Options) -> (Result<Ending, Refused>, Vec<Event>) {
     act(request(face, "local", "k3d-x", sets), options).await
 }
 
-async fn act(request: Request, options: &Options) -> (Result<Ending, Refused>, Vec<Event>) {
+pub async fn act(request: Request, options: &Options) -> (Result<Ending, Refused>, Vec<Event>) {
     let (events, receiver) = Events::channel();
     let mut options = options.clone();
     let ended = async {
@@ -49,6 +49,11 @@ async fn act(request: Request, options: &Options) -> (Result<Ending, Refused>, V
 
 /// What `keyboss rollback` does: the release that it goes to.
 async fn roll_back(face: &Face) -> Option<u64> {
+    roll_back_to(face, None).await
+}
+
+/// What `keyboss rollback --to` does.
+pub async fn roll_back_to(face: &Face, asked: Option<u64>) -> Option<u64> {
     let request = request(face, "local", "k3d-x", &[]);
     let client = request.connection.client.clone();
     let kinds = [("v1", "ConfigMap"), ("apps/v1", "StatefulSet")].map(|(v, k)| (v.to_owned(), k.to_owned()));
@@ -56,7 +61,7 @@ async fn roll_back(face: &Face) -> Option<u64> {
     let ids = kinds.map(|(api_version, kind)| ObjectId { api_version, kind, name: String::new() });
     let live = cluster.live(&ids).await.unwrap();
     let journals = journals(&live);
-    let target = rollback_target(&journals, None).ok()?;
+    let target = rollback_target(&journals, asked).ok()?;
     let plan = plan_back(&cluster, &live, &journals, target).await.unwrap();
     let to = journals.iter().find(|journal| journal.release == target).unwrap().origin();
     let options = Options { action: Action::Rollback { to }, prunes: true, ..options() };
@@ -65,7 +70,7 @@ async fn roll_back(face: &Face) -> Option<u64> {
     Some(to)
 }
 
-fn object(face: &Face, version: &str, kind: &str, name: &str) -> Option<Value> {
+pub fn object(face: &Face, version: &str, kind: &str, name: &str) -> Option<Value> {
     let server = face.server();
     let mut of = server.store().list(Kind::named(version, kind).unwrap(), "keyboss");
     of.find(|object| object["metadata"]["name"] == name).map(|object| Value::clone(object))
@@ -78,7 +83,7 @@ fn tag(face: &Face) -> String {
     image.rsplit_once(':').unwrap().1.to_owned()
 }
 
-fn histories(face: &Face) -> Vec<(u64, State)> {
+pub fn histories(face: &Face) -> Vec<(u64, State)> {
     let server = face.server();
     let maps = server.store().list(Kind::named("v1", "ConfigMap").unwrap(), "keyboss");
     let texts = maps.filter_map(|map| map["data"]["journal"].as_str());

@@ -58,6 +58,7 @@ impl Stage {
     fn of(kind: &str) -> Self {
         match kind {
             "HorizontalPodAutoscaler"
+            | "ScaledObject"
             | "CronJob"
             | "Job"
             | "Deployment"

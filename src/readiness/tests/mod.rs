@@ -10,6 +10,7 @@ mod images;
 mod job;
 mod pods;
 mod revision;
+mod scaled_object;
 mod service;
 mod stateful_set;
 mod warning;
@@ -113,6 +114,7 @@ impl Scene {
             Some("Job") => insert!(jobs),
             Some("PersistentVolumeClaim") => insert!(claims),
             Some("Service") => insert!(services),
+            Some("ScaledObject") => insert!(scaled_objects),
             Some("ReplicaSet") => insert!(replica_sets),
             Some("Pod") => insert!(pods),
             Some("Event") => insert!(events),

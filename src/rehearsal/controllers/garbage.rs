@@ -1,6 +1,7 @@
 //! What was owned by an object that is gone goes too
 //! (<https://kubernetes.io/docs/concepts/architecture/garbage-collection/>). An owner that waits for what it owns is
-//! the affair of `finalizers`.
+//! the affair of `finalizers`. An owner of a kind that is not served may be anywhere, so what it owned stays
+//! (kubernetes #102641).
 
 use std::collections::BTreeSet;
 
@@ -17,7 +18,8 @@ pub fn step(turn: &mut Turn) {
     let uids: BTreeSet<String> = objects.iter().map(|object| uid(&object["metadata"])).collect();
     for object in &objects {
         let owners = object["metadata"]["ownerReferences"].as_array();
-        let is_orphan = owners.is_some_and(|owners| !owners.iter().any(|owner| uids.contains(&uid(owner))));
+        let may_be = |owner: &Value| uids.contains(&uid(owner)) || !turn.serves(&owner["kind"]);
+        let is_orphan = owners.is_some_and(|owners| !owners.iter().any(may_be));
         if is_orphan && !is_terminating(object) {
             turn.delete(object);
         }

@@ -15,6 +15,7 @@ mod failing;
 mod finalizers;
 mod garbage;
 mod job;
+mod keda;
 mod looks;
 mod node;
 mod object;
@@ -90,11 +91,16 @@ async fn run(face: Face, ailments: Ailments) {
 struct Controller(&'static [&'static str], &'static str, fn(&mut Turn, &mut Memory));
 
 /// All of them, in the order of a round.
-const ALL: [Controller; 12] = [
+const ALL: [Controller; 13] = [
     Controller(&[], MANAGER, |turn, _| finalizers::step(turn)),
     Controller(&[], MANAGER, |turn, _| garbage::step(turn)),
     Controller(&["Service"], MANAGER, |turn, _| service::step(turn)),
     Controller(&["PersistentVolumeClaim"], MANAGER, |turn, memory| claim::step(turn, &memory.ailments)),
+    Controller(&["ScaledObject", "HorizontalPodAutoscaler", "Deployment"], keda::KEDA, |turn, memory| {
+        if !memory.ailments.keda_is_down() {
+            keda::step(turn);
+        }
+    }),
     Controller(&["HorizontalPodAutoscaler", "Deployment"], MANAGER, |turn, memory| {
         autoscaler::step(turn, &mut memory.autoscalers);
     }),

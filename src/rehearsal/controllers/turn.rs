@@ -71,6 +71,11 @@ impl<'a> Turn<'a> {
         at.and_then(|at| Duration::try_from(at.duration_since(self.began)).ok()).unwrap_or_default()
     }
 
+    /// Whether a kind is served.
+    pub fn serves(&self, kind: &Value) -> bool {
+        KINDS.iter().any(|of| *kind == of.kind && self.server.serves(of))
+    }
+
     /// Every object of a kind, in every namespace.
     pub fn list(&self, kind: &str) -> Vec<Arc<Value>> {
         let kind = KINDS.iter().find(|of| of.kind == kind);

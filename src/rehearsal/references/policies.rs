@@ -7,7 +7,7 @@ use super::{Field, Finding, Index};
 /// What is scaled, and the pods that are selected.
 pub fn check(object: &Field, index: &Index) -> Vec<Finding> {
     match object.kind() {
-        "HorizontalPodAutoscaler" => scaled(object, index).into_iter().collect(),
+        "HorizontalPodAutoscaler" | "ScaledObject" => scaled(object, index).into_iter().collect(),
         "PodDisruptionBudget" => selects_none(&object.at("spec.selector"), index).into_iter().collect(),
         "NetworkPolicy" => pod_selectors(object).iter().filter_map(|one| selects_none(one, index)).collect(),
         _ => Vec::new(),
@@ -17,9 +17,14 @@ pub fn check(object: &Field, index: &Index) -> Vec<Finding> {
 /// <https://kubernetes.io/docs/concepts/workloads/autoscaling/horizontal-pod-autoscale/>
 fn scaled(object: &Field, index: &Index) -> Option<Finding> {
     let target = object.at("spec.scaleTargetRef");
-    let [version, kind, name] = ["apiVersion", "kind", "name"].map(|field| target.at(field).name());
-    let is_there = matches!(kind, "Deployment" | "StatefulSet")
-        && index.get(kind, name).is_some_and(|found| found.object.id.api_version == version);
+    // KEDA's may leave out what is a Deployment.
+    let or = |field: &str, default: &'static str| match target.at(field).name() {
+        "" if object.kind() == "ScaledObject" => default.to_owned(),
+        given => given.to_owned(),
+    };
+    let (version, kind, name) = (or("apiVersion", "apps/v1"), or("kind", "Deployment"), or("name", ""));
+    let is_there = matches!(kind.as_str(), "Deployment" | "StatefulSet")
+        && index.get(&kind, &name).is_some_and(|found| found.object.id.api_version == version);
     (!is_there).then(|| target.wrong(format!("there is no {kind} {name} ({version}) to scale")))
 }
 

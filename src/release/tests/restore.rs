@@ -20,7 +20,10 @@ fn applied(kind: &str, data: Value) -> Value {
 }
 
 fn step(kind: &str, was: Option<Value>, is: Option<Value>) -> Step {
-    restore(&Before { phase: Phase::Config, id: id(kind, "thing"), live: was, healthy: None }, is.as_ref())
+    restore(
+        &Before { phase: Phase::Config, id: id(kind, "thing"), live: was, healthy: None, displaced: false },
+        is.as_ref(),
+    )
 }
 
 fn with(mut object: Value, pointer: &str, value: Value) -> Value {
@@ -71,6 +74,35 @@ fn what_somebody_else_changed_is_no_difference_of_ours() {
     let was = object("Service", "u", json!({"a": "1"}));
     let is = with(was.clone(), "/spec/clusterIP", json!("10.0.0.1"));
     assert_eq!(step("Service", Some(was), Some(is)), Step::Unchanged);
+}
+
+#[test]
+fn what_the_release_displaced_comes_back() {
+    let hpa = |uid: &str, data: Value| object("HorizontalPodAutoscaler", uid, data);
+    let (old, new) = (json!({"a": "1"}), json!({"a": "2"}));
+    let applied = applied("HorizontalPodAutoscaler", old.clone());
+    let going =
+        |uid: &str| Some(with(hpa(uid, old.clone()), "/metadata/deletionTimestamp", json!("2026-01-02T12:00:00Z")));
+    let foreign = Some(with(hpa("n", old.clone()), "/metadata/labels", json!({})));
+    let recreate = Step::Recreate { value: applied.clone() };
+    let reapply = |uid: &str| Step::Reapply { value: applied.clone(), uid: uid.to_owned() };
+    let table = [
+        ("it is gone", None, recreate.clone()),
+        ("it is going still", going("u"), recreate),
+        ("it is not gone yet", Some(hpa("u", old.clone())), Step::Unchanged),
+        ("it was made anew", Some(hpa("n", old.clone())), Step::Unchanged),
+        ("it was made anew, by another release", Some(hpa("n", new)), reapply("n")),
+        ("somebody else made one", foreign, Step::Foreign("somebody has replaced it meanwhile")),
+    ];
+    let id = id("HorizontalPodAutoscaler", "thing");
+    for (what, is, expected) in table {
+        let live = Some(hpa("u", old.clone()));
+        let before = Before { phase: Phase::Availability, id: id.clone(), live, healthy: None, displaced: true };
+        assert_eq!(restore(&before, is.as_ref()), expected, "{what}");
+    }
+    let live = Some(with(hpa("u", old.clone()), "/metadata/managedFields", json!([])));
+    let unknown = Before { phase: Phase::Availability, id, live, healthy: None, displaced: true };
+    assert!(matches!(restore(&unknown, None), Step::Foreign(_)));
 }
 
 #[test]

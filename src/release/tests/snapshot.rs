@@ -17,8 +17,14 @@ fn snapshot() -> Snapshot {
         is_first: true,
         rendered: vec![Rendered { initial, ..rendered("Deployment", json!({"spec": {"a": 1}})) }],
         before: vec![
-            Before { phase: Phase::Config, id: id("ConfigMap", "a"), live, healthy: None },
-            Before { phase: Phase::Deployments, id: id("Deployment", "b"), live: None, healthy: Some(false) },
+            Before { phase: Phase::Config, id: id("ConfigMap", "a"), live, healthy: None, displaced: false },
+            Before {
+                phase: Phase::Deployments,
+                id: id("Deployment", "b"),
+                live: None,
+                healthy: Some(false),
+                displaced: false,
+            },
         ],
     }
 }
