@@ -2,6 +2,8 @@
 //! (<https://keda.sh/docs/latest/concepts/#how-keda-works>; keda:controllers/keda/scaledobject_controller.go, hpa.go,
 //! scaledobject_finalizer.go). There are no metrics here, so no trigger moves anything.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::object::{is_owned_by, is_terminating, name, owner_reference, set_condition};
@@ -14,12 +16,21 @@ const FINALIZER: &str = "finalizer.keda.sh";
 /// The label by which metrics find their ScaledObject.
 const LABEL: &str = "scaledobject.keda.sh/name";
 
+/// How long it takes to make up its mind: whoever does not wait for it is found out.
+const PACE: Duration = Duration::from_secs(2);
+
 /// Looks at every ScaledObject.
 pub fn step(turn: &mut Turn) {
     for object in turn.list("ScaledObject") {
-        match is_terminating(&object) {
-            true => let_go(turn, &object),
-            false => look(turn, &object),
+        let is_going = is_terminating(&object);
+        let since = turn.moment(&object["metadata"][if is_going { "deletionTimestamp" } else { "creationTimestamp" }]);
+        if !is_going {
+            mark(turn, &object);
+        }
+        match turn.is_due(since + PACE) {
+            true if is_going => let_go(turn, &object),
+            true => look(turn, &object),
+            false => {}
         }
     }
 }
@@ -32,7 +43,7 @@ fn let_go(turn: &mut Turn, object: &Value) {
     turn.put(object);
 }
 
-fn look(turn: &mut Turn, object: &Value) {
+fn mark(turn: &mut Turn, object: &Value) {
     let mut marked = object.clone();
     let metadata = &mut marked["metadata"];
     metadata["labels"][LABEL] = object["metadata"]["name"].clone();
@@ -41,7 +52,12 @@ fn look(turn: &mut Turn, object: &Value) {
         Some(finalizers) => finalizers.push(json!(FINALIZER)),
         None => metadata["finalizers"] = json!([FINALIZER]),
     }
-    let Some(marked) = turn.put(marked) else { return };
+    turn.put(marked);
+}
+
+/// Looks at one that is marked.
+fn look(turn: &mut Turn, object: &Value) {
+    let Some(marked) = turn.beside(object, "ScaledObject", name(object)) else { return };
     let target = &marked["spec"]["scaleTargetRef"];
     let kind = target["kind"].as_str().unwrap_or("Deployment");
     let is_there = turn.beside(&marked, kind, target["name"].as_str().unwrap_or_default()).is_some();
