@@ -5,7 +5,7 @@ mod watched;
 
 use std::time::Duration;
 
-use keyboss::pipeline::{Ending, Event, Events, Outcome, Reset, RestoreOutcome, begin, deploy, preview};
+use keyboss::pipeline::{Change, Ending, Event, Events, Outcome, Reset, RestoreOutcome, begin, deploy, preview};
 use keyboss::rehearsal::ailments::{Ailment, Ailments};
 use keyboss::rehearsal::controllers::Controllers;
 use keyboss::rehearsal::face::Face;
@@ -54,6 +54,13 @@ async fn is_unchanged(face: &Face, sets: &[&str]) {
     let writes: Vec<String> =
         face.faults().received().into_iter().filter(|one| one.is_write).map(|one| one.what).collect();
     assert_eq!(writes, [""; 0], "{sets:?}");
+}
+
+/// What was written.
+fn touched(events: &[Event]) -> Vec<&str> {
+    let is_write = |event: &Event| matches!(event, Event::Applied { change, .. } if *change != Change::Unchanged);
+    let object = |event| if let Event::Applied { object, .. } = event { Some(object.as_str()) } else { None };
+    events.iter().filter(|event| is_write(event)).filter_map(object).collect()
 }
 
 fn notices(events: &[Event]) -> String {
@@ -153,7 +160,10 @@ async fn a_right_that_is_missing_decides_before_anything_is_written() {
         let said = format!("you may not {verb} scaledobjects.keda.sh in namespace keyboss: {HPA} steers");
         assert!(notices(&events).contains(&said), "{}", notices(&events));
         is_unchanged(&face, &ON).await;
-        is_unchanged(&face, &OFF).await;
+        // Redis is not open to KEDA any more; the autoscaler stays.
+        let events = succeeds(&face, &OFF).await;
+        assert_eq!(touched(&events), ["NetworkPolicy redis"], "{verb}");
+        assert_eq!(scalers(&face), [HPA], "{verb}");
     }
     let face = with_keda();
     let _controllers = Controllers::start(&face);
