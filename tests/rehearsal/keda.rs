@@ -323,7 +323,8 @@ async fn a_dry_run_says_what_would_go_and_writes_nothing() {
     let (events, receiver) = Events::channel();
     assert!(preview(&prepared_with(&face, "local", "k3d-x", &ON).await, &events).await);
     let told = told(receiver);
-    assert_eq!(message(&told), "dry run: 1 objects would be created or changed and 1 deleted; nothing was written");
+    // The ScaledObject, and the policy that lets KEDA ask Redis.
+    assert_eq!(message(&told), "dry run: 2 objects would be created or changed and 1 deleted; nothing was written");
     let said = format!("{HPA} would be deleted: {OWN} steers Deployment celery-worker");
     assert!(notices(&told).contains(&said), "{}", notices(&told));
     assert!(!face.faults().received().iter().any(|one| one.is_write));
