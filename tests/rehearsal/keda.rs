@@ -57,10 +57,12 @@ async fn is_unchanged(face: &Face, sets: &[&str]) {
 }
 
 /// What was written.
-fn touched(events: &[Event]) -> Vec<&str> {
-    let is_write = |event: &Event| matches!(event, Event::Applied { change, .. } if *change != Change::Unchanged);
-    let object = |event| if let Event::Applied { object, .. } = event { Some(object.as_str()) } else { None };
-    events.iter().filter(|event| is_write(event)).filter_map(object).collect()
+fn touched(events: &[Event]) -> Vec<String> {
+    let object = |event: &Event| match event {
+        Event::Applied { object, change, .. } if *change != Change::Unchanged => Some(object.clone()),
+        _ => None,
+    };
+    events.iter().filter_map(object).collect()
 }
 
 fn notices(events: &[Event]) -> String {
