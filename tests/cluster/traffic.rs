@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
 use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use tokio::time::{sleep, timeout};
 
@@ -79,10 +80,7 @@ impl Traffic {
 }
 
 /// One request that is answered with products.
-async fn answered(
-    client: &Client<hyper_util::client::legacy::connect::HttpConnector, Full<Bytes>>,
-    uri: &str,
-) -> Result<(), String> {
+async fn answered(client: &Client<HttpConnector, Full<Bytes>>, uri: &str) -> Result<(), String> {
     let request = Request::post(uri).header("Host", "localhost").header("Content-Type", "application/json");
     let request = request.body(Full::from(QUERY)).unwrap();
     let answer = async {

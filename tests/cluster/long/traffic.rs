@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::kubectl::eventually;
 use crate::monitors::{is, told};
@@ -30,7 +30,7 @@ fn load_adds_pods_of_the_api_and_no_request_fails() {
     let mut peak = ready(&shop);
     for _ in 0..60 {
         peak = peak.max(ready(&shop));
-        thread::sleep(std::time::Duration::from_secs(1));
+        thread::sleep(Duration::from_secs(1));
     }
     traffic.become_of(1);
     let calm = Instant::now();
