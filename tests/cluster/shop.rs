@@ -205,8 +205,12 @@ impl Shop {
             .into_iter()
             .map(|mut item| {
                 let name = format!("{} {}", item["kind"].as_str().unwrap(), item["metadata"]["name"].as_str().unwrap());
+                let is_scaled = item["metadata"]["annotations"]["keyboss.io/initial"] == "/spec/replicas";
                 let object = item.as_object_mut().unwrap();
                 object.remove("status");
+                if is_scaled {
+                    object["spec"].as_object_mut().unwrap().remove("replicas");
+                }
                 let metadata = object["metadata"].as_object_mut().unwrap();
                 metadata.remove("resourceVersion");
                 metadata.remove("managedFields");
