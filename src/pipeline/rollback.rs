@@ -150,9 +150,18 @@ impl Rollback<'_> {
     /// Deletes an autoscaler of the release, and sees it gone: the one that it displaced comes back after it.
     async fn vacate(&self, id: &ObjectId, uid: &str, until: Instant) -> Result<(), Fault> {
         let until = until.min(Instant::now() + GONE);
-        let vacated = timeout_at(until, persist(async || vacate(self.cluster, id, uid).await)).await;
-        match vacated {
-            Ok(vacated) => vacated,
+        self.going(id, until, persist(async || vacate(self.cluster, id, uid).await)).await
+    }
+
+    /// Waits until an autoscaler is gone, but not longer than that.
+    async fn going(
+        &self,
+        id: &ObjectId,
+        until: Instant,
+        gone: impl Future<Output = Result<(), Fault>>,
+    ) -> Result<(), Fault> {
+        match timeout_at(until, gone).await {
+            Ok(gone) => gone,
             Err(_) => Err(Fault::Other(why_still_there(self.cluster, id).await)),
         }
     }
@@ -165,9 +174,7 @@ impl Rollback<'_> {
         let known = || self.snapshot.before.iter().map(|before| &before.id).filter(|id| is_autoscaler(&id.kind));
         if let Some(live) = persist(async || cluster.get(id).await).await? {
             let uid = live["metadata"]["uid"].as_str().unwrap_or_default();
-            if timeout_at(until, persist(async || gone(cluster, id, uid).await)).await.is_err() {
-                return Err(Fault::Other(why_still_there(cluster, id).await));
-            }
+            self.going(id, until, persist(async || gone(cluster, id, uid).await)).await?;
         }
         let workload = steered(value).unwrap_or_default();
         while let Some(other) = persist(async || still_steering(cluster, &workload, id, known()).await).await? {
