@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::live::to_value;
 use super::{Cluster, FIELD_MANAGER, Fault, Live, call};
-use crate::release::{Journal, Snapshot};
+use crate::release::{Before, Journal, Snapshot};
 use crate::render::MANAGED_BY;
 
 /// The value of the label `app.kubernetes.io/name` of every record.
@@ -78,8 +78,14 @@ impl Cluster {
     pub async fn begin_record(&self, journal: &Journal, snapshot: &Snapshot) -> Result<(), Fault> {
         let packed = snapshot.pack().map_err(|error| Fault::Other(error.to_string()))?;
         if packed.len() > LARGEST {
-            let size = packed.len() / 1024;
-            return Err(Fault::Other(format!("the record of this release would be {size} KiB; a Secret holds 1 MiB")));
+            let size = |before: &&Before| before.live.as_ref().map_or(0, |live| live.to_string().len());
+            let largest =
+                snapshot.before.iter().max_by_key(size).map_or_else(String::new, |before| before.id.to_string());
+            return Err(Fault::Other(format!(
+                "the record of this release would be {} KiB, and a Secret holds 1 MiB; the largest object in it is \
+                 {largest}: make that one smaller",
+                packed.len() / 1024
+            )));
         }
         let secret: Secret = typed(json!({
             "metadata": metadata(journal.release), "type": "keyboss.io/release", "immutable": true,

@@ -9,12 +9,16 @@ use crate::release::Author;
 /// (<https://docs.github.com/en/actions/reference/workflows-and-actions/variables>,
 /// <https://docs.gitlab.com/ci/variables/predefined_variables/>).
 pub fn author() -> Author {
-    let of = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let host = hostname::get().ok().and_then(|host| host.into_string().ok());
+    by(|name| std::env::var(name).ok(), host)
+}
+
+fn by(variable: impl Fn(&str) -> Option<String>, host: Option<String>) -> Author {
+    let of = |name: &str| variable(name).filter(|value| !value.is_empty());
     let github = || {
         let (server, repository) = (of("GITHUB_SERVER_URL")?, of("GITHUB_REPOSITORY")?);
         Some(format!("{server}/{repository}/actions/runs/{}", of("GITHUB_RUN_ID")?))
     };
-    let host = hostname::get().ok().and_then(|host| host.into_string().ok());
     Author {
         user: of("GITHUB_ACTOR")
             .or_else(|| of("GITLAB_USER_LOGIN"))
@@ -38,4 +42,39 @@ pub fn commit(project: Option<&Path>) -> Option<String> {
         let text = String::from_utf8(output.stdout).ok()?;
         Some(text.trim().to_owned()).filter(|text| !text.is_empty())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_person_or_a_ci_job_is_named() {
+        let cases: [(&[(&str, &str)], &str, Option<&str>); 4] = [
+            (&[("USER", "ana"), ("GITHUB_ACTOR", "")], "ana", None),
+            (&[], "somebody", None),
+            (
+                &[
+                    ("USER", "runner"),
+                    ("GITHUB_ACTOR", "ana"),
+                    ("GITHUB_SERVER_URL", "https://github.example"),
+                    ("GITHUB_REPOSITORY", "shop/keyboss"),
+                    ("GITHUB_RUN_ID", "7"),
+                ],
+                "ana",
+                Some("https://github.example/shop/keyboss/actions/runs/7"),
+            ),
+            (
+                &[("LOGNAME", "root"), ("GITLAB_USER_LOGIN", "rui"), ("CI_JOB_URL", "https://gitlab.example/-/jobs/7")],
+                "rui",
+                Some("https://gitlab.example/-/jobs/7"),
+            ),
+        ];
+        for (variables, user, job) in cases {
+            let of = |name: &str| variables.iter().find(|(of, _)| *of == name).map(|(_, value)| (*value).to_owned());
+            let author = by(of, Some("here".to_owned()));
+            assert_eq!((author.user.as_str(), author.job.as_deref()), (user, job), "{variables:?}");
+            assert_eq!(author.host, "here");
+        }
+    }
 }

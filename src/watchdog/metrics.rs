@@ -130,14 +130,21 @@ impl Default for Metrics {
             attached.clone(),
         );
         registry.register(REDIS_LAG, "What the replica has not yet got of Redis' stream of writes", redis_lag.clone());
-        Self { registry: Arc::new(registry), leader, api, failovers, last, synchronous, lag, attached, redis_lag }
+        let metrics =
+            Self { registry: Arc::new(registry), leader, api, failovers, last, synchronous, lag, attached, redis_lag };
+        metrics.lead(false);
+        metrics
     }
 }
 
 impl Metrics {
-    /// Whether this watchdog leads.
+    /// Whether this watchdog leads; one that does not knows nothing of the replicas.
     pub fn lead(&self, leads: bool) {
         self.leader.set(leads.into());
+        if !leads {
+            self.replication(false, None);
+            self.redis(false, None);
+        }
     }
 
     /// Whether the API server answers.
@@ -176,12 +183,16 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let metrics = Metrics::default();
+        let known = || {
+            let page = metrics.text();
+            [LEADER, POSTGRES_LAG, REDIS_ATTACHED, REDIS_LAG, "lead"].map(|name| value(&page, name))
+        };
+        assert_eq!(known(), [Some(0), Some(-1), Some(0), Some(-1), None]);
         metrics.lead(true);
         metrics.replication(true, Some(1 << 40));
         metrics.redis(true, None);
-        let page = metrics.text();
-        let known: Vec<Option<i64>> =
-            [LEADER, POSTGRES_LAG, REDIS_ATTACHED, REDIS_LAG, "lead"].map(|name| value(&page, name)).into();
-        assert_eq!(known, [Some(1), Some(1 << 40), Some(1), Some(-1), None]);
+        assert_eq!(known(), [Some(1), Some(1 << 40), Some(1), Some(-1), None]);
+        metrics.lead(false);
+        assert_eq!(known(), [Some(0), Some(-1), Some(0), Some(-1), None], "a watchdog that was deposed");
     }
 }

@@ -15,3 +15,7 @@ mod stage;
 mod status;
 mod transaction;
 mod upgrade;
+
+/// Half of a rehearsed deploy is JSON that comes and goes.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

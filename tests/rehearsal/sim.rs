@@ -10,5 +10,6 @@ mod draw;
 mod scene;
 mod sweep;
 
+pub use check::lock_is_free;
 pub use draw::FAULTS;
 pub use scene::Scene;

@@ -466,6 +466,27 @@ async fn a_record_that_cannot_be_read_keeps_a_deploy_from_beginning() {
     assert_eq!(tag(&face), "1.0.0");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_release_whose_record_is_too_large_does_not_begin() {
+    let face = face();
+    let _controllers = Controllers::start(&face);
+    deployed(prepared_with(&face, "local", "k3d-x", &[]).await).await;
+    // What was there before is part of a record; that of a ConfigMap that somebody has added to, too.
+    let mut rng = fastrand::Rng::with_seed(1);
+    let notes: String = std::iter::repeat_with(|| rng.alphanumeric()).take(1_500_000).collect();
+    let api: Api<k8s_openapi::api::core::v1::ConfigMap> = Api::namespaced(face.within().client("keyboss"), "keyboss");
+    let patch = Patch::Merge(json!({"data": {"notes": notes}}));
+    api.patch("keyboss-config", &PatchParams::default(), &patch).await.unwrap();
+    let before = object(&face, "v1", "ConfigMap", "keyboss-config");
+    let (ended, _) = run(&face, &["saleor.allowedHosts=[a.example]"], &options()).await;
+    let Err(refused) = ended else { panic!("{ended:?}") };
+    let why = "a Secret holds 1 MiB; the largest object in it is ConfigMap keyboss-config";
+    assert!(refused.to_string().contains(why), "{refused}");
+    assert_eq!(object(&face, "v1", "ConfigMap", "keyboss-config"), before);
+    assert_eq!(histories(&face), [(1, State::Succeeded)]);
+    assert!(crate::sim::lock_is_free(&face));
+}
+
 #[test]
 fn a_second_signal_ends_it_at_once_and_leaves_the_lock_and_the_record_to_the_next() {
     // Nothing lives in it, so that a rollback waits.

@@ -49,16 +49,23 @@ ask_peer() {
 # Sets votes: whom each Sentinel names. Where none answers though one has a name, they are asked for a while: whoever
 # enforces NetworkPolicies learns of a new pod, which this is, some seconds after it has started.
 ask_sentinels() {
-  local name named until=$((SECONDS + patience))
+  local name until=$((SECONDS + patience))
   while :; do
-    votes='' named=''
+    votes=''
     for name in $sentinels; do
       votes+=" $(ask "$name.redis-sentinel" -p 26379 SENTINEL GET-MASTER-ADDR-BY-NAME keyboss | head -1)"
-      ! getent hosts "$name.redis-sentinel" >/dev/null || named=yes
     done
-    [ -z "${votes// /}" ] && [ -n "$named" ] && ((SECONDS < until)) || return 0
+    [ -z "${votes// /}" ] && a_sentinel_has_a_name && ((SECONDS < until)) || return 0
     pause 0.5
   done
+}
+
+a_sentinel_has_a_name() {
+  local name
+  for name in $sentinels; do
+    ! getent hosts "$name.redis-sentinel" >/dev/null || return 0
+  done
+  return 1
 }
 
 find_master() {
