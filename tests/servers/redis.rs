@@ -53,6 +53,14 @@ fn known_master(world: &World, sentinel: &str) -> String {
     answer.lines().next().unwrap_or_default().to_owned()
 }
 
+/// Both servers, and the Sentinels that watch them.
+fn watched() -> World {
+    let mut world = installed(&["redis", "redis-sentinel"]);
+    world.start(&SENTINELS);
+    watching(&mut world, ZERO);
+    world
+}
+
 /// Waits until every Sentinel knows a master, a replica that may be promoted (it asks the master every 10 s) and the
 /// other Sentinels.
 pub fn watching(world: &mut World, master: &str) {
@@ -261,9 +269,7 @@ fn sentinels_agree_and_promote_the_replica() {
 #[test]
 #[ignore = "needs root, PostgreSQL and Redis: tests/run"]
 fn a_restarted_master_waits_for_its_replica() {
-    let mut world = installed(&["redis", "redis-sentinel"]);
-    world.start(&SENTINELS);
-    watching(&mut world, ZERO);
+    let mut world = watched();
     world.kill(&BOTH);
     world.start(&[ZERO]);
     world.until_ready(&[ZERO]);
@@ -277,9 +283,7 @@ fn a_restarted_master_waits_for_its_replica() {
 #[test]
 #[ignore = "needs root, PostgreSQL and Redis: tests/run"]
 fn sentinels_that_refuse_a_pod_at_first_are_asked_again() {
-    let mut world = installed(&["redis", "redis-sentinel"]);
-    world.start(&SENTINELS);
-    watching(&mut world, ZERO);
+    let mut world = watched();
     world.kill(&BOTH);
     world.kill(&SENTINELS);
     world.start(&[ZERO]);
@@ -293,9 +297,7 @@ fn sentinels_that_refuse_a_pod_at_first_are_asked_again() {
 #[test]
 #[ignore = "needs root, PostgreSQL and Redis: tests/run"]
 fn a_master_that_is_deleted_hands_over() {
-    let mut world = installed(&["redis", "redis-sentinel"]);
-    world.start(&SENTINELS);
-    watching(&mut world, ZERO);
+    let mut world = watched();
     world.delete(&[ZERO]);
     assert!(SENTINELS.iter().any(|sentinel| world.log(sentinel).contains("user requested FAILOVER")));
     promoted(&mut world, ONE);
