@@ -18,6 +18,16 @@ impl Cluster {
         call(self.client.request_text(whole(Request::get(uri))?)).await
     }
 
+    /// The pods of that `app.kubernetes.io/name`: a PodList.
+    ///
+    /// # Errors
+    /// When they may not be listed.
+    pub async fn pods_named(&self, name: &str) -> Result<Value, Fault> {
+        let selector = format!("labelSelector=app.kubernetes.io/name%3D{name}");
+        let uri = format!("/api/v1/namespaces/{}/pods?{selector}", self.namespace);
+        call(self.client.request(whole(Request::get(uri))?)).await
+    }
+
     /// What the namespace's containers use, as `metrics.k8s.io` has it: a PodMetricsList
     /// (<https://kubernetes.io/docs/tasks/debug/debug-cluster/resource-metrics-pipeline/>).
     ///

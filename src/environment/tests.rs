@@ -74,6 +74,8 @@ fn what_is_wrong_is_named_with_its_place_and_a_remedy() {
         ("", &["autoscaling.keda.namespace="], &["autoscaling.keda.namespace", "DNS label"]),
         ("", &["autoscaling.keda.tasksPerWorker=0"], &["autoscaling.keda.tasksPerWorker", "at least 1"]),
         ("", &["backup.keep=0"], &["backup.keep", "at least 1"]),
+        ("", &["backup.schedule="], &["backup.schedule", "five fields"]),
+        ("", &["backup.verifySchedule=weekly"], &["backup.verifySchedule", "five fields"]),
         ("", &["watchdog.replicas=0"], &["watchdog.replicas", "nobody would fail over"]),
         ("", &["watchdog.probeIntervalMs=10"], &["watchdog.probeIntervalMs", "from 100 to 60000"]),
         ("", &["watchdog.failures=0"], &["watchdog.failures", "from 1 to 60"]),

@@ -63,8 +63,9 @@ pub fn validate(values: &Values) -> Checked {
         return Err(fault("autoscaling.keda.tasksPerWorker", "must be at least 1"));
     }
     dns_label("autoscaling.keda.namespace", &values.autoscaling.keda.namespace)?;
-    if values.backup.schedule.split_whitespace().count() != 5 {
-        return Err(fault("backup.schedule", "is not a cron line of five fields, such as \"0 2 * * *\""));
+    cron("backup.schedule", &values.backup.schedule)?;
+    if !values.backup.verify_schedule.is_empty() {
+        cron("backup.verifySchedule", &values.backup.verify_schedule)?;
     }
     if values.backup.keep == 0 {
         return Err(fault("backup.keep", "must be at least 1, or no backup would survive"));
@@ -181,6 +182,13 @@ fn email(email: &Email) -> Checked {
         Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok() => Ok(()),
         _ => Err(fault(&at("smarthost"), "is not a mail server with its port, such as mail.example:587")),
     }
+}
+
+fn cron(path: &str, line: &str) -> Checked {
+    if line.split_whitespace().count() != 5 {
+        return Err(fault(path, "is not a cron line of five fields, such as \"0 2 * * *\""));
+    }
+    Ok(())
 }
 
 fn autoscaler(path: &str, scaler: &Autoscaler) -> Checked {

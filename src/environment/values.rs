@@ -239,10 +239,12 @@ pub struct Autoscaler {
 
 /// The daily dump.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Backup {
     /// Cron, UTC.
     pub schedule: String,
+    /// When the newest dump is restored for a check; empty: never.
+    pub verify_schedule: String,
     /// Size of the dumps' volume.
     pub storage: String,
     /// Dumps kept, at most.

@@ -15,6 +15,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::Endpoint;
+use super::backups::Backups;
 use super::pods::Usage;
 use crate::scraped;
 
@@ -78,6 +79,10 @@ pub struct Metrics {
     memory: Whole<Container>,
     lock_held: Whole<Alone>,
     lock_renewed: Real<Alone>,
+    backup_time: Real<Alone>,
+    backup_bytes: Whole<Alone>,
+    backup_seconds: Real<Alone>,
+    backup_verified: Real<Alone>,
 }
 
 impl Metrics {
@@ -105,6 +110,10 @@ impl Metrics {
             memory: Family::default(),
             lock_held: Family::default(),
             lock_renewed: Family::default(),
+            backup_time: Family::default(),
+            backup_bytes: Family::default(),
+            backup_seconds: Family::default(),
+            backup_verified: Family::default(),
         };
         metrics.register(&mut registry);
         Self { registry: Arc::new(registry), ..metrics }
@@ -130,6 +139,13 @@ impl Metrics {
         to.register("deploy_lock_held", "1: a deploy, or what is left of one, holds the lock", self.lock_held.clone());
         let help = "When the holder of the deploy lock last renewed it, Unix time";
         to.register_with_unit("deploy_lock_renewed_timestamp", help, Unit::Seconds, self.lock_renewed.clone());
+        let help = "The moment that the newest backup is of, Unix time";
+        to.register_with_unit("backup_last_success_timestamp", help, Unit::Seconds, self.backup_time.clone());
+        to.register_with_unit("backup_size", "The size of the newest backup", Unit::Bytes, self.backup_bytes.clone());
+        let help = "How long the newest backup took";
+        to.register_with_unit("backup_duration", help, Unit::Seconds, self.backup_seconds.clone());
+        let help = "When a backup was last restored and found to be whole, Unix time";
+        to.register_with_unit("backup_last_verified_timestamp", help, Unit::Seconds, self.backup_verified.clone());
     }
 
     /// An endpoint is going to be probed: its counters begin at 0.
@@ -198,9 +214,19 @@ impl Metrics {
         let Some((held, renewed)) = lock else { return self.lock_held.clear() };
         self.lock_held.get_or_create(&ALONE).set(held.into());
         if let Some(renewed) = renewed.filter(|_| held) {
-            #[allow(clippy::cast_precision_loss, reason = "Unix time in milliseconds is far below 2^53")]
-            let seconds = renewed.as_millisecond() as f64 / 1000.0;
-            self.lock_renewed.get_or_create(&ALONE).set(seconds);
+            self.lock_renewed.get_or_create(&ALONE).set(unix(renewed));
+        }
+    }
+
+    /// The newest backup, and when one was last verified.
+    pub fn backups(&self, known: &Backups) {
+        if let Some(last) = known.last {
+            self.backup_time.get_or_create(&ALONE).set(unix(last.time));
+            self.backup_bytes.get_or_create(&ALONE).set(last.bytes);
+            self.backup_seconds.get_or_create(&ALONE).set(last.seconds);
+        }
+        if let Some(at) = known.verified {
+            self.backup_verified.get_or_create(&ALONE).set(unix(at));
         }
     }
 
@@ -208,4 +234,10 @@ impl Metrics {
     pub fn text(&self) -> String {
         scraped::text(&self.registry)
     }
+}
+
+/// Seconds since 1970.
+#[allow(clippy::cast_precision_loss, reason = "Unix time in milliseconds is far below 2^53")]
+fn unix(time: Timestamp) -> f64 {
+    time.as_millisecond() as f64 / 1000.0
 }

@@ -4,6 +4,7 @@
 //! the last answers were. So one that fails or hangs delays neither the others nor Prometheus.
 
 mod again;
+mod backups;
 mod catalogue;
 mod client;
 mod deploy_lock;
@@ -16,19 +17,25 @@ mod queue;
 mod tests;
 
 use std::net::SocketAddr;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, bail};
 use kube::Client;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 pub use again::Pace;
+use backups::Backups;
 pub use endpoint::{Endpoint, HostOf, Probe};
 pub use metrics::Metrics;
 use probing::Probing;
 
 use crate::cluster::{Cluster, Served};
 use crate::scraped;
+
+/// The label `app.kubernetes.io/name` of the backups' pods.
+const BACKUP: &str = "postgres-backup";
 
 /// How an exporter works.
 pub struct Settings {
@@ -84,7 +91,7 @@ async fn serve(listener: TcpListener, api: Option<(Client, String)>, settings: S
     }
     if let Some((client, namespace)) = api {
         let cluster = Cluster::new(client, &namespace, Served::default());
-        let (of_pods, of_lock) = (cluster.clone(), cluster);
+        let (of_pods, of_lock, of_backups) = (cluster.clone(), cluster.clone(), cluster);
         let ask = move || {
             let cluster = of_pods.clone();
             async move { cluster.usage().await.map(|list| pods::read(&list)) }
@@ -98,6 +105,17 @@ async fn serve(listener: TcpListener, api: Option<(Client, String)>, settings: S
         };
         let to = metrics.clone();
         loops.spawn(pace.again("the lock of deploys", ask, move |lock| to.deploy_lock(lock)));
+        let ask = move || {
+            let cluster = of_backups.clone();
+            async move { cluster.pods_named(BACKUP).await }
+        };
+        let (to, known) = (metrics.clone(), Mutex::new(Backups::default()));
+        let publish = move |pods: Option<Value>| {
+            let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+            known.add(&pods.unwrap_or_default());
+            to.backups(&known);
+        };
+        loops.spawn(pace.again("the pods of the backups", ask, publish));
     }
     tokio::select! {
         answer = scraped::serve(listener, move || metrics.text()) => answer,

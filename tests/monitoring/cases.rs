@@ -47,10 +47,13 @@ const FOLLOWER: &str = r#"keyboss_watchdog_leader{instance="b"}"#;
 const SYNCHRONOUS: &str = r#"keyboss_watchdog_postgres_synchronous{instance="a"}"#;
 const FOLLOWERS: &str = r#"keyboss_watchdog_postgres_synchronous{instance="b"}"#;
 const BACKUP: &str = r#"kube_job_status_completion_time{namespace="keyboss",job_name="postgres-backup-1"}"#;
+const VERIFY: &str = r#"kube_job_status_start_time{namespace="keyboss",job_name="postgres-verify-2"}"#;
+const VERIFY_FAILED: &str = r#"kube_job_status_failed{namespace="keyboss",job_name="postgres-verify-2"}"#;
+const VERIFY_WELL: &str = r#"kube_job_status_completion_time{namespace="keyboss",job_name="postgres-verify-3"}"#;
 const BACKUP_WELL: &str = r#"kube_job_status_succeeded{namespace="keyboss",job_name="postgres-backup-1"}"#;
 
 /// The alerts of the rules as they are where Traefik cannot be scraped.
-pub const ALERTS: [Case; 17] = [
+pub const ALERTS: [Case; 18] = [
     case("SaleorAPIDown", "10m", &[(API, "2x5 0x10")], &[(API, "2x5 0 2x10")]),
     case("CeleryWorkerDown", "10m", &[(WORKER, "2x5 0x10")], &[(WORKER, "2x5 1x10")]),
     case("PostgreSQLDown", "10m", &[(POSTGRES, "2x5 0x10")], &[(POSTGRES, "2x5 1x10")]),
@@ -106,6 +109,12 @@ pub const ALERTS: [Case; 17] = [
         "28h",
         &[(BACKUP, "60x1800"), (BACKUP_WELL, "1x1800")],
         &[(BACKUP, "60x1200 86400x600"), (BACKUP_WELL, "1x1800")],
+    ),
+    case(
+        "BackupNotVerified",
+        "15m",
+        &[(VERIFY, "600x20"), (VERIFY_FAILED, "3x20"), (VERIFY_WELL, "300x20")],
+        &[(VERIFY, "600x20"), (VERIFY_FAILED, "3x20"), (VERIFY_WELL, "_x3 700x17")],
     ),
     case(
         "WatchdogWithoutLeader",

@@ -10,7 +10,7 @@ const UIDS: [&str; 3] = ["keyboss-business-health", "keyboss-platform-reliabilit
 
 /// What the other exporters publish, as far as a dashboard or a rule may ask for it: postgres_exporter 0.11 (with
 /// manifests/7-monitoring/postgres-queries.yml), redis_exporter 1.45, kube-state-metrics 2.13 and Traefik.
-const OF_OTHERS: [&str; 38] = [
+const OF_OTHERS: [&str; 41] = [
     "pg_up",
     "pg_replication_is_replica",
     "pg_replication_lag_seconds",
@@ -34,6 +34,8 @@ const OF_OTHERS: [&str; 38] = [
     "kube_pod_container_resource_limits",
     "kube_horizontalpodautoscaler_spec_max_replicas",
     "kube_horizontalpodautoscaler_status_current_replicas",
+    "kube_job_status_start_time",
+    "kube_job_status_failed",
     "kube_job_status_completion_time",
     "kube_job_status_succeeded",
     "kube_cronjob_created",
@@ -48,6 +50,7 @@ const OF_OTHERS: [&str; 38] = [
     "keyboss_container_cpu_cores",
     "keyboss_container_memory_bytes",
     "keyboss_celery_queue_length",
+    "keyboss_backup_last_success_timestamp_seconds",
     "keyboss_probe_latency_seconds_bucket",
 ];
 

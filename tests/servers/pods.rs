@@ -113,12 +113,32 @@ impl World {
     }
 
     fn spec(&self, pod: &str) -> &Value {
-        &self.object("StatefulSet", &self.pods[pod].set)["spec"]["template"]["spec"]
+        let name = &self.pods[pod].set;
+        let is_job =
+            self.objects.iter().any(|object| object["kind"] == "CronJob" && object["metadata"]["name"] == **name);
+        let template = match is_job {
+            true => &self.object("CronJob", name)["spec"]["jobTemplate"]["spec"]["template"],
+            false => &self.object("StatefulSet", name)["spec"]["template"],
+        };
+        &template["spec"]
     }
 
-    /// The folder behind a volume of a pod; `data` is its claim.
+    /// The folder behind a volume of a pod; `data` is its claim, and pods may share one that they name.
     pub fn volume(&self, pod: &str, volume: &str) -> PathBuf {
-        self.dir.path().join(pod).join(volume)
+        let source = array(&self.spec(pod)["volumes"]).iter().find(|each| each["name"] == volume);
+        match source.and_then(|source| source["persistentVolumeClaim"]["claimName"].as_str()) {
+            Some(claim) => self.dir.path().join(claim).join("claim"),
+            None => self.dir.path().join(pod).join(volume),
+        }
+    }
+
+    /// Runs the pod of a CronJob's Job to its end: whether it succeeded. Its claims stay, its other volumes go.
+    pub fn run_job(&mut self, pod: &str) -> bool {
+        let succeeded = self.spawn(pod).wait().unwrap().success();
+        for volume in array(&self.spec(pod)["volumes"]).iter().filter(|volume| !volume["emptyDir"].is_null()) {
+            fs::remove_dir_all(self.volume(pod, text(&volume["name"]))).unwrap();
+        }
+        succeeded
     }
 
     /// Starts a pod's container, or several at the same time.

@@ -14,8 +14,8 @@ use tempfile::TempDir;
 
 use crate::pods::World;
 
-const ZERO: &str = "postgres-0";
-const ONE: &str = "postgres-1";
+pub const ZERO: &str = "postgres-0";
+pub const ONE: &str = "postgres-1";
 const BOTH: [&str; 2] = [ZERO, ONE];
 
 pub fn sql(world: &World, pod: &str, statement: &str) -> String {

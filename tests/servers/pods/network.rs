@@ -62,6 +62,12 @@ impl World {
         self.pods.insert(name.to_owned(), pod);
     }
 
+    /// Leads a Service to a pod.
+    pub fn lead(&self, service: &str, pod: &str) {
+        let mut hosts = fs::File::options().append(true).open(self.dir.path().join("hosts")).unwrap();
+        writeln!(hosts, "{} {service}", self.pods[pod].sandbox.address).unwrap();
+    }
+
     /// Drops every packet between a pod and all others, or lets them through again.
     pub fn isolate(&mut self, pod: &str, isolated: bool) {
         let state = if isolated { "down" } else { "up" };

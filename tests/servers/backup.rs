@@ -1,0 +1,148 @@
+//! The daily dump of real servers: it says what is in it, it can be restored, and what goes wrong with one costs no other.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::pods::World;
+use crate::postgres::{ONE, ZERO, installed, sql, streams};
+
+const BACKUP: &str = "postgres-backup";
+const VERIFY: &str = "postgres-verify";
+/// So many tables as Saleor has.
+const TABLES: u32 = 140;
+
+/// A shop with data in every table, and room for backups.
+fn shop() -> World {
+    let mut world = installed();
+    world.lead("postgres-primary", ZERO);
+    [BACKUP, VERIFY].iter().for_each(|pod| world.add(pod, pod));
+    let tables = format!(
+        "DO $$ BEGIN FOR n IN 1..{TABLES} LOOP
+           EXECUTE format('CREATE TABLE shop_%s AS SELECT i, md5(i::text) AS name FROM generate_series(1, %s) i', n, n * 10);
+           EXECUTE format('ALTER TABLE shop_%s ADD PRIMARY KEY (i), OWNER TO saleor', n);
+         END LOOP; END $$"
+    );
+    sql(&world, ZERO, &tables);
+    sql(&world, ZERO, "ALTER TABLE sale OWNER TO saleor");
+    world.until("the standby streams", |world| streams(world, ZERO, ONE));
+    world
+}
+
+/// The names of the volume's files, hidden ones too, but for the lock.
+fn files(world: &World) -> Vec<String> {
+    let all = fs::read_dir(world.volume(BACKUP, "backup")).unwrap();
+    let names = all.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<String> = names.filter(|name| name != ".lock").collect();
+    names.sort();
+    names
+}
+
+/// The newest file that ends so.
+fn newest(world: &World, end: &str) -> PathBuf {
+    let name = files(world).into_iter().rfind(|name| name.ends_with(end)).unwrap();
+    world.volume(BACKUP, "backup").join(name)
+}
+
+fn manifest(world: &World) -> Value {
+    serde_json::from_str(&fs::read_to_string(newest(world, ".json")).unwrap()).unwrap()
+}
+
+/// Runs one of the two Jobs, which has to fail with these words.
+fn fails(world: &mut World, job: &str, words: &str) {
+    world.clear_log(job);
+    assert!(!world.run_job(job), "{}", world.log(job));
+    assert!(world.log(job).contains(words), "{words}: {}", world.log(job));
+}
+
+fn succeeds(world: &mut World, job: &str, words: &str) {
+    world.clear_log(job);
+    assert!(world.run_job(job), "{}", world.log(job));
+    assert!(world.log(job).contains(words), "{words}: {}", world.log(job));
+}
+
+/// Every row of every table.
+fn rows(world: &World) -> Vec<String> {
+    let dump = world.ask(ZERO, &["pg_dump", "-U", "postgres", "--data-only", "saleor"]);
+    // pg_dump draws a word for each dump, against psql's own commands in it.
+    let rows = dump.lines().filter(|line| !line.contains("restrict ")).map(str::to_owned).collect::<Vec<_>>();
+    assert!(rows.len() > 90_000, "{} lines", rows.len());
+    rows
+}
+
+#[test]
+#[ignore = "needs root, PostgreSQL and Redis: tests/run"]
+fn a_dump_says_what_is_in_it_and_can_be_restored() {
+    let mut world = shop();
+    succeeds(&mut world, BACKUP, "141 tables, from postgres-1.postgres");
+    let manifest = manifest(&world);
+    let tables: BTreeMap<String, u64> = serde_json::from_value(manifest["tables"].clone()).unwrap();
+    assert_eq!((tables.len(), tables["public.sale"], tables["public.shop_140"]), (141, 1, 1400));
+    assert_eq!(manifest["bytes"], newest(&world, ".sql.gz").metadata().unwrap().len());
+    assert_eq!((&manifest["database"], &manifest["timeline"]), (&"saleor".into(), &1.into()));
+    succeeds(&mut world, VERIFY, "is whole: 141 tables");
+
+    // By hand, as the first lines of backup.sh say.
+    let before = rows(&world);
+    sql(&world, ZERO, "DROP OWNED BY saleor; CREATE SCHEMA IF NOT EXISTS public");
+    assert_eq!(sql(&world, ZERO, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"), "0");
+    let dump = Command::new("zcat").arg(newest(&world, ".sql.gz")).output().unwrap().stdout;
+    let copied = world.volume(ZERO, "data").join("restored.sql");
+    fs::write(&copied, dump).unwrap();
+    let file = "/var/lib/postgresql/data/restored.sql";
+    let restore = ["psql", "-Xq", "-U", "postgres", "-d", "saleor", "-v", "ON_ERROR_STOP=1", "-1", "-f", file];
+    let restored = world.exec(ZERO, &restore);
+    assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
+    assert!(rows(&world) == before, "a row is lost");
+
+    // Without a standby the primary is asked.
+    world.kill(&[ONE]);
+    succeeds(&mut world, BACKUP, "141 tables, from postgres-primary");
+}
+
+#[test]
+#[ignore = "needs root, PostgreSQL and Redis: tests/run"]
+fn what_goes_wrong_with_a_dump_costs_no_other() {
+    let mut world = shop();
+    fails(&mut world, VERIFY, "there is no backup");
+    succeeds(&mut world, BACKUP, "141 tables");
+    let first = files(&world);
+    let [dump, manifest] = [newest(&world, ".sql.gz"), newest(&world, ".json")];
+
+    // Killed half-way.
+    sql(&world, ZERO, "CREATE TABLE noise AS SELECT md5(i::text) FROM generate_series(1, 2000000) i");
+    world.restarts = false;
+    world.start(&[BACKUP]);
+    world.until("a half of a dump", |world| files(world).iter().any(|name| name.ends_with(".partial")));
+    world.kill(&[BACKUP]);
+    assert_ne!(files(&world), first);
+    sql(&world, ZERO, "DROP TABLE noise");
+    succeeds(&mut world, BACKUP, "of a backup that was killed");
+    assert_eq!(files(&world).len(), 4, "{:?}", files(&world));
+    assert!(first.iter().all(|name| files(&world).contains(name)));
+    succeeds(&mut world, VERIFY, "is whole: 141 tables");
+
+    // The newest is damaged, or not what its manifest says.
+    let [newest_dump, newest_manifest] = [newest(&world, ".sql.gz"), newest(&world, ".json")];
+    let whole = fs::read(&newest_dump).unwrap();
+    let mut damaged = whole.clone();
+    damaged[whole.len() / 2] ^= 1;
+    fs::write(&newest_dump, damaged).unwrap();
+    fails(&mut world, VERIFY, "is not what was written");
+    fs::write(&newest_dump, &whole).unwrap();
+    let text = fs::read_to_string(&newest_manifest).unwrap();
+    fs::write(&newest_manifest, text.replace("\"public.shop_7\":70", "\"public.shop_7\":71")).unwrap();
+    fails(&mut world, VERIFY, "does not hold what its manifest says");
+    fs::remove_file(&newest_manifest).unwrap();
+    fails(&mut world, VERIFY, "has no manifest");
+
+    // No room for another one.
+    world.confine(BACKUP, "backup", 4);
+    world.fill(BACKUP, "backup");
+    fails(&mut world, BACKUP, "enlarge backup.storage");
+    world.relieve(BACKUP, "backup");
+    assert!(dump.exists() && manifest.exists());
+}
