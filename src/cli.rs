@@ -1,5 +1,6 @@
 //! The command line, as types.
 
+mod backup;
 mod exporter;
 mod place;
 
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
+pub use backup::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, VerifyArgs};
 pub use exporter::ExporterArgs;
 pub use place::{AnyEnvironmentArgs, ClusterArgs, EnvironmentArgs, InClusterArgs};
 
@@ -47,6 +49,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Say who holds the lock of an environment, and break it, if you know that its holder is dead.
     Unlock(ConfirmedArgs),
+    /// Take a backup of the database, list them, verify or fetch one.
+    Backup(BackupArgs),
     /// Print the objects of a deploy as YAML, secrets masked; no cluster is needed.
     Render(RenderArgs),
     /// Make the standby of PostgreSQL primary, or the replica of Redis master, while both are well.

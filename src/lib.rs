@@ -2,6 +2,7 @@
 //! become a [`render::Plan`], the [`pipeline`] applies it phase by phase and tells what happens as
 //! events, and [`report`] shows them.
 
+pub mod backup;
 pub mod cli;
 pub mod cluster;
 pub mod commands;

@@ -34,6 +34,7 @@ async fn main() -> ExitCode {
         Command::History(arguments) => done(commands::history::run(arguments, redactor.clone()).await),
         Command::Status(arguments) => done(commands::status::run(arguments, redactor.clone()).await),
         Command::Unlock(arguments) => done(commands::unlock::run(arguments, redactor.clone()).await),
+        Command::Backup(arguments) => commands::backup::run(arguments, redactor.clone()).await,
         Command::Render(arguments) => done(commands::render::run(&arguments)),
         Command::Failover(arguments) => done(commands::failover::run(arguments, redactor.clone()).await),
         Command::Watchdog(arguments) => done(commands::watchdog::run(arguments, &redactor).await),

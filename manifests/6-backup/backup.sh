@@ -78,12 +78,16 @@ dump_of() {
 }
 
 began=$SECONDS
+dumped=''
 source=$(caught_up_standby) || source=${PGHOST:-}
-if ! dump_of "$source"; then
+! dump_of "$source" || dumped=yes
+if [[ -z $dumped && $source != "${PGHOST:-}" ]]; then
   # A standby ends queries that are in the way of what it has to replay.
-  [[ $source != "${PGHOST:-}" ]] && log "the standby did not let it end" && source=$PGHOST && dump_of "$source" ||
-    fail "the dump was not written to its end; $(free_bytes) bytes are free on the volume"
+  log "the standby did not let it end"
+  source=$PGHOST
+  ! dump_of "$source" || dumped=yes
 fi
+[[ -n $dumped ]] || fail "the dump was not written to its end; $(free_bytes) bytes are free on the volume"
 
 sync "$dump"
 gzip --test "$dump" || fail "the file cannot be unpacked"

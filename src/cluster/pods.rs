@@ -1,7 +1,12 @@
 //! What the API server passes on about pods, beside the objects that it keeps: a page that one serves, and what they use.
 
+use std::io;
+
+use futures::{AsyncBufReadExt, Stream};
 use http::Request;
 use http::request::Builder;
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{AttachParams, AttachedProcess, LogParams};
 use serde_json::Value;
 
 use super::{Cluster, Fault, call};
@@ -16,6 +21,25 @@ impl Cluster {
     pub async fn page(&self, pod: &str, port: u16, path: &str) -> Result<String, Fault> {
         let uri = format!("/api/v1/namespaces/{}/pods/{pod}:{port}/proxy{path}", self.namespace);
         call(self.client.request_text(whole(Request::get(uri))?)).await
+    }
+
+    /// The lines of a pod's log, from its beginning until its container has ended.
+    ///
+    /// # Errors
+    /// When it may not be read, or the container has not begun.
+    pub async fn log_lines(&self, pod: &str) -> Result<impl Stream<Item = io::Result<String>> + use<>, Fault> {
+        let params = LogParams { follow: true, ..LogParams::default() };
+        Ok(call(self.typed::<Pod>().log_stream(pod, &params)).await?.lines())
+    }
+
+    /// Runs a command in a pod, whose output is read
+    /// (<https://kubernetes.io/docs/tasks/debug/debug-application/get-shell-running-container/>).
+    ///
+    /// # Errors
+    /// When that is not allowed, or the container does not run.
+    pub async fn exec(&self, pod: &str, command: &[&str]) -> Result<AttachedProcess, Fault> {
+        let params = AttachParams::default().stdin(false).stdout(true).stderr(false);
+        call(self.typed::<Pod>().exec(pod, command.iter().copied(), &params)).await
     }
 
     /// The pods of that `app.kubernetes.io/name`: a PodList.

@@ -8,10 +8,11 @@ use kube::api::{Api, Patch, PatchParams, PostParams};
 use kube::core::NamespaceResourceScope;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watcher};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::{Cluster, Fault, call};
+use super::{Cluster, FIELD_MANAGER, Fault, call};
 
 /// A kind that lives in a namespace.
 pub trait Namespaced:
@@ -30,7 +31,7 @@ impl<K> Namespaced for K where
 }
 
 impl Cluster {
-    fn typed<K: Namespaced>(&self) -> Api<K> {
+    pub(super) fn typed<K: Namespaced>(&self) -> Api<K> {
         Api::namespaced(self.client.clone(), &self.namespace)
     }
 
@@ -40,6 +41,15 @@ impl Cluster {
     /// When it is not there, or cannot be read.
     pub async fn read<K: Namespaced>(&self, name: &str) -> Result<K, Fault> {
         call(self.typed::<K>().get(name)).await
+    }
+
+    /// Creates an object.
+    ///
+    /// # Errors
+    /// When the API server does not take it.
+    pub async fn create<K: Namespaced + Serialize>(&self, object: &K) -> Result<K, Fault> {
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        self.write(self.typed::<K>().create(&params, object)).await
     }
 
     /// Merges some fields into an object as `manager`, if it is still as it was `read`.

@@ -50,7 +50,8 @@ mod tests {
 
     #[test]
     fn a_person_or_a_ci_job_is_named() {
-        let cases: [(&[(&str, &str)], &str, Option<&str>); 4] = [
+        type Variables = &'static [(&'static str, &'static str)];
+        let cases: [(Variables, &str, Option<&str>); 4] = [
             (&[("USER", "ana"), ("GITHUB_ACTOR", "")], "ana", None),
             (&[], "somebody", None),
             (

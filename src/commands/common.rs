@@ -12,9 +12,10 @@ use crate::pipeline::{Ending, Events, Options, Refused, Request, begin, deploy};
 use crate::render::{Plan, plan};
 use crate::report::Redactor;
 
-/// Exit codes (RULES.md D).
-const FAILED: u8 = 1;
-const INCOMPLETE: u8 = 3;
+/// The exit code of what failed (RULES.md D).
+pub const FAILED: u8 = 1;
+/// That of what could be put back in part only.
+pub const INCOMPLETE: u8 = 3;
 /// That of a deploy that was told to stop.
 pub const INTERRUPTED: u8 = 130;
 

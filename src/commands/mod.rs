@@ -1,6 +1,7 @@
 //! One thin file per subcommand: it wires the rooms below and holds no logic of its own.
 
 mod author;
+pub mod backup;
 mod common;
 mod confirm;
 mod copied;

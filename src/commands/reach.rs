@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use super::common::project;
 use crate::cli::{ClusterArgs, EnvironmentArgs};
 use crate::cluster::{Cluster, Fault, Served, choose, connect};
-use crate::environment::Environment;
+use crate::environment::{self, Environment};
 use crate::pipeline::{Refused, check_context, check_expected};
 
 /// A namespace in a cluster.
@@ -24,6 +24,11 @@ impl Reached {
     /// As [`check_expected`].
     pub fn check_expected(&self) -> Result<(), Refused> {
         check_expected(&self.environment, &self.server)
+    }
+
+    /// How its lock is taken.
+    pub fn lock(&self) -> &environment::Lock {
+        &self.environment.values.lock
     }
 
     /// What a request came to, or why not and where.

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use super::{Events, Refused};
-use crate::cluster::{Clock, Cluster, LOCK_NAME, Live, Lock, LockKind, LockState, LockTimes};
+use crate::cluster::{Clock, Cluster, LOCK_NAME, Live, Lock, LockKind, LockState, LockTimes, journals};
 use crate::environment;
 use crate::release::Author;
+use crate::render::ObjectId;
 
 /// The lock as it was before anything else was looked at. While it stays so, no other deploy has run.
 #[derive(Clone, Debug)]
@@ -35,6 +36,27 @@ pub fn check_free(seen: &Seen, live: &Live, clock: &Clock) -> Result<(), Refused
     let other = map.map(LockState::of_config_map);
     let held = seen.state.iter().chain(&other).find(|state| state.is_held() && !state.is_expired(clock));
     held.map_or(Ok(()), |state| Err(Refused::Locked(words(state, clock))))
+}
+
+/// Takes the lock for something that is no deploy, while no release is unfinished.
+///
+/// # Errors
+/// When somebody holds it, it cannot be read or written, or a deploy was broken off.
+pub async fn hold(
+    cluster: &Cluster,
+    author: &Author,
+    values: &environment::Lock,
+    events: &Events,
+) -> Result<Lock, Refused> {
+    let clock = Clock::start();
+    let seen = look(cluster).await?;
+    let maps = ObjectId { api_version: "v1".to_owned(), kind: "ConfigMap".to_owned(), name: String::new() };
+    let live = cluster.live(&[maps]).await?;
+    check_free(&seen, &live, &clock)?;
+    if let Some(journal) = journals(&live).iter().find(|journal| journal.is_unfinished()) {
+        return Err(Refused::because(format!("release {} is unfinished: run keyboss deploy first", journal.release)));
+    }
+    take(cluster, &seen, author, values, clock, events).await
 }
 
 /// Takes the lock. One whose time has run out is watched first: its holder's clock may be another.

@@ -45,6 +45,7 @@ pub use events::{
     Started, Volume,
 };
 pub use expected::check_expected;
+pub use lock::hold;
 pub use preconditions::{Found, Prepared, Request, check_context, find, prepare};
 pub use preview::preview;
 pub use recover::recover;

@@ -36,7 +36,7 @@ use std::time::Duration;
 
 use look::Look;
 
-pub use blocked::blocked;
+pub use blocked::{STOPPED, blocked};
 pub use immutable::way_round;
 pub use memory::Memory;
 pub use outcome::{Failure, Progress, Readiness, Reason, Suspicion, worst};

@@ -8,6 +8,7 @@
 //! control sequences, which a container's log may hold, are removed. Output that nobody reads any more (a closed
 //! pipe) is dropped; the deploy goes on.
 
+pub mod backups;
 mod board;
 mod going_back;
 pub mod history;

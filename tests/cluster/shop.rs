@@ -109,9 +109,7 @@ impl Shop {
         if self.roles("POSTGRES_HOST").0 == pod {
             return;
         }
-        let mut keyboss = Command::new(env!("CARGO_BIN_EXE_keyboss"));
-        keyboss.args(["failover", "postgres", "--yes", "--kubeconfig"]).arg(kubeconfig()).args(&self.arguments);
-        let output = keyboss.output().unwrap();
+        let output = self.keyboss(&["failover", "postgres", "--yes"]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(self.roles("POSTGRES_HOST").0, pod);
         self.until_guarded();
@@ -133,15 +131,16 @@ impl Shop {
     }
 
     /// A command about this shop, to be run.
-    pub fn command(&self, command: &[&str], more: &[&str]) -> Command {
+    pub fn keyboss(&self, command: &[&str]) -> Command {
         let mut keyboss = Command::new(env!("CARGO_BIN_EXE_keyboss"));
+        keyboss.args(command).arg("--kubeconfig").arg(kubeconfig()).args(&self.arguments).env_remove("RUST_LOG");
         keyboss
-            .args(command)
-            .args(["--output", "json", "--kubeconfig"])
-            .arg(kubeconfig())
-            .args(&self.arguments)
-            .args(more)
-            .env_remove("RUST_LOG");
+    }
+
+    /// The same, which says what happens as JSON.
+    pub fn command(&self, command: &[&str], more: &[&str]) -> Command {
+        let mut keyboss = self.keyboss(command);
+        keyboss.args(["--output", "json"]).args(more);
         keyboss
     }
 

@@ -66,7 +66,11 @@ fn succeeds(world: &mut World, job: &str, words: &str) {
 
 /// Every row of every table.
 fn rows(world: &World) -> Vec<String> {
-    let dump = world.ask(ZERO, &["pg_dump", "-U", "postgres", "--data-only", "saleor"]);
+    rows_of(world, "saleor")
+}
+
+fn rows_of(world: &World, database: &str) -> Vec<String> {
+    let dump = world.ask(ZERO, &["pg_dump", "-U", "postgres", "--data-only", database]);
     // pg_dump draws a word for each dump, against psql's own commands in it.
     let rows = dump.lines().filter(|line| !line.contains("restrict ")).map(str::to_owned).collect::<Vec<_>>();
     assert!(rows.len() > 90_000, "{} lines", rows.len());
@@ -98,6 +102,35 @@ fn a_dump_says_what_is_in_it_and_can_be_restored() {
     assert!(restored.status.success(), "{}", String::from_utf8_lossy(&restored.stderr));
     assert!(rows(&world) == before, "a row is lost");
 
+    // Into a database beside the shop's, as the shop's own user.
+    let name = newest(&world, ".json").file_stem().unwrap().to_str().unwrap().to_owned();
+    let restore = |database: &str| ["bash", "/scripts/restore.sh", &name, database].map(str::to_owned);
+    assert!(world.run_job_as(BACKUP, &restore("old_shop")), "{}", world.log(BACKUP));
+    assert!(world.log(BACKUP).contains("database old_shop has 141 tables"), "{}", world.log(BACKUP));
+    assert!(rows_of(&world, "old_shop") == before, "a row is lost");
+    assert!(!world.run_job_as(BACKUP, &restore("old_shop")));
+    assert!(world.log(BACKUP).contains("there is a database old_shop already"), "{}", world.log(BACKUP));
+
+    // In the shop's place, back, and for good, though a client is connected each time; all of it may be run again.
+    let swap =
+        |words: &[&str]| [&["bash", "/scripts/swap.sh"], words].concat().into_iter().map(str::to_owned).collect();
+    sql(&world, ZERO, "INSERT INTO sale VALUES (2)");
+    let sales = |world: &World| sql(world, ZERO, "SELECT count(*) FROM sale");
+    for (words, expected) in
+        [(&["forward", "old_shop"][..], "1"), (&["back", "old_shop"], "2"), (&["back", "old_shop"], "2")]
+    {
+        let command: Vec<String> = swap(words);
+        assert!(world.run_job_as(BACKUP, &command), "{words:?}: {}", world.log(BACKUP));
+        assert_eq!(sales(&world), expected, "{words:?}");
+    }
+    assert!(world.run_job_as(BACKUP, &restore("old_shop")), "{}", world.log(BACKUP));
+    for words in [&["forward", "old_shop"][..], &["done"], &["done"]] {
+        let command: Vec<String> = swap(words);
+        assert!(world.run_job_as(BACKUP, &command), "{words:?}: {}", world.log(BACKUP));
+    }
+    let databases = "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE datallowconn";
+    assert_eq!((sales(&world).as_str(), sql(&world, ZERO, databases).as_str()), ("1", "postgres saleor template1"));
+
     // Without a standby the primary is asked.
     world.kill(&[ONE]);
     succeeds(&mut world, BACKUP, "141 tables, from postgres-primary");
@@ -125,15 +158,25 @@ fn what_goes_wrong_with_a_dump_costs_no_other() {
     assert!(first.iter().all(|name| files(&world).contains(name)));
     succeeds(&mut world, VERIFY, "is whole: 141 tables");
 
-    // The newest is damaged, or not what its manifest says.
+    // A restore that ends otherwise than its manifest says, or is broken off, leaves no database behind.
+    let databases = "SELECT count(*) FROM pg_database WHERE datname = 'old_shop'";
+    let name = newest(&world, ".json").file_stem().unwrap().to_str().unwrap().to_owned();
+    let restore = ["bash", "/scripts/restore.sh", &name, "old_shop"].map(str::to_owned);
     let [newest_dump, newest_manifest] = [newest(&world, ".sql.gz"), newest(&world, ".json")];
+    let text = fs::read_to_string(&newest_manifest).unwrap();
+    fs::write(&newest_manifest, text.replace("\"public.shop_7\":70", "\"public.shop_7\":71")).unwrap();
+    assert!(!world.run_job_as(BACKUP, &restore));
+    assert!(world.log(BACKUP).contains("old_shop does not hold what the manifest"), "{}", world.log(BACKUP));
+    assert_eq!(sql(&world, ZERO, databases), "0");
+    fs::write(&newest_manifest, &text).unwrap();
+
+    // The newest is damaged, or not what its manifest says.
     let whole = fs::read(&newest_dump).unwrap();
     let mut damaged = whole.clone();
     damaged[whole.len() / 2] ^= 1;
     fs::write(&newest_dump, damaged).unwrap();
     fails(&mut world, VERIFY, "is not what was written");
     fs::write(&newest_dump, &whole).unwrap();
-    let text = fs::read_to_string(&newest_manifest).unwrap();
     fs::write(&newest_manifest, text.replace("\"public.shop_7\":70", "\"public.shop_7\":71")).unwrap();
     fails(&mut world, VERIFY, "does not hold what its manifest says");
     fs::remove_file(&newest_manifest).unwrap();

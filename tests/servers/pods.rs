@@ -134,7 +134,13 @@ impl World {
 
     /// Runs the pod of a CronJob's Job to its end: whether it succeeded. Its claims stay, its other volumes go.
     pub fn run_job(&mut self, pod: &str) -> bool {
-        let succeeded = self.spawn(pod).wait().unwrap().success();
+        let command: Vec<String> = self.command(pod);
+        self.run_job_as(pod, &command)
+    }
+
+    /// The same, with another command.
+    pub fn run_job_as(&mut self, pod: &str, command: &[String]) -> bool {
+        let succeeded = self.spawn_as(pod, command).wait().unwrap().success();
         for volume in array(&self.spec(pod)["volumes"]).iter().filter(|volume| !volume["emptyDir"].is_null()) {
             fs::remove_dir_all(self.volume(pod, text(&volume["name"]))).unwrap();
         }

@@ -4,6 +4,9 @@
 \getenv password WATCHDOG_PASSWORD
 SET log_min_error_statement = panic;
 
+-- The shop may restore a backup into a database of its own.
+ALTER ROLE saleor CREATEDB;
+
 -- The watchdog: sees how replication stands, says for which standby a commit waits, promotes, and ends sessions of a
 -- server that is primary no longer. It reads no table of the shop's.
 SELECT 'CREATE ROLE watchdog LOGIN' WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'watchdog') \gexec

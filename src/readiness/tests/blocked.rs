@@ -35,6 +35,12 @@ fn what_is_paused_suspended_or_on_delete_never_gets_ready() {
     }
 }
 
+#[test]
+fn what_a_restore_has_stopped_is_not_deployed() {
+    let stopped = json!({"metadata": {"annotations": {"keyboss.io/replicas-before-restore": "2"}}});
+    is_blocked(recorded("deployment", stopped), Some(json!({"spec": {}})), "keyboss backup undo");
+}
+
 fn wants(size: &str, class: Option<&str>) -> Value {
     json!({"spec": {"storageClassName": class, "resources": {"requests": {"storage": size}}}})
 }

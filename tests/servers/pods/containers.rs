@@ -10,7 +10,16 @@ use super::World;
 use super::commands::{array, command, run_any, text};
 
 impl World {
+    /// The manifest's own command.
+    pub(super) fn command(&self, pod: &str) -> Vec<String> {
+        array(&self.spec(pod)["containers"][0]["command"]).iter().map(|word| text(word).to_owned()).collect()
+    }
+
     pub(super) fn spawn(&self, name: &str) -> Child {
+        self.spawn_as(name, &self.command(name))
+    }
+
+    pub(super) fn spawn_as(&self, name: &str, arguments: &[String]) -> Child {
         let spec = self.spec(name);
         let container = &spec["containers"][0];
         let mut mounts = Vec::new();
@@ -42,7 +51,7 @@ impl World {
             .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/container"))
             .args([folder.join("root"), self.dir.path().join("hosts")])
             .arg(mounts.join("\n"))
-            .args(array(&container["command"]).iter().map(text));
+            .args(arguments);
         self.environment(name, &mut command);
         command.stdin(Stdio::null()).stderr(log.try_clone().unwrap()).stdout(log);
         command.spawn().expect("setpriv, nsenter and unshare are installed")

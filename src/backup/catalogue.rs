@@ -1,0 +1,118 @@
+//! What the volume of the dumps holds, as `manifests/6-backup/list.sh` tells it.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// What a dump holds: `manifests/6-backup/backup.sh` writes it beside the dump.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// The moment that the dump is of.
+    pub time: Timestamp,
+    /// The database.
+    pub database: String,
+    /// The version of the server.
+    pub server: String,
+    /// The timeline of the server's write-ahead log.
+    pub timeline: u32,
+    /// The place in it.
+    pub lsn: String,
+    /// The host that was asked: the standby, or the primary.
+    pub source: String,
+    /// How long it took.
+    pub seconds: u64,
+    /// The size of the dump.
+    pub bytes: u64,
+    /// Its SHA-256, hexadecimal.
+    pub sha256: String,
+    /// The rows of each table.
+    pub tables: BTreeMap<String, u64>,
+}
+
+/// One dump.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Backup {
+    /// Its name: keyboss-20260101T020000Z.
+    pub name: String,
+    /// The size of its file.
+    pub bytes: u64,
+    /// What it holds; None for one that an older keyboss has written.
+    pub manifest: Option<Manifest>,
+}
+
+/// Every dump of a volume.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Catalogue {
+    /// The oldest first.
+    pub backups: Vec<Backup>,
+    /// The bytes that are free.
+    pub free: u64,
+}
+
+impl Catalogue {
+    /// Reads what list.sh has printed.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn read(lines: &[String]) -> Result<Self> {
+        let mut catalogue = Self::default();
+        for line in lines {
+            let what = || format!("the list of backups has the line {line:?}");
+            let value: Value = serde_json::from_str(line).with_context(what)?;
+            match value["free"].as_u64() {
+                Some(free) => catalogue.free = free,
+                None => catalogue.backups.push(serde_json::from_value(value).with_context(what)?),
+            }
+        }
+        catalogue.backups.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(catalogue)
+    }
+
+    /// The backup of that name.
+    ///
+    /// # Errors
+    /// When there is none: which ones there are.
+    pub fn find(&self, name: &str) -> Result<&Backup> {
+        let known = || match self.backups.is_empty() {
+            true => "there is none yet".to_owned(),
+            false => {
+                let names: Vec<&str> = self.backups.iter().rev().map(|backup| backup.name.as_str()).collect();
+                format!("there are: {}", names.join(", "))
+            }
+        };
+        let found = self.backups.iter().find(|backup| backup.name == name);
+        found.with_context(|| format!("there is no backup {name:?}; {}", known()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_listed_is_read() {
+        let manifest = "{\"time\" : \"2026-01-02T02:00:00Z\", \"database\" : \"saleor\", \"server\" : \"15.4\", \
+                        \"timeline\" : 2, \"lsn\" : \"0/195DC80\", \"source\": \"postgres-1.postgres\", \"seconds\": 3, \
+                        \"bytes\": 9, \"sha256\": \"ab\", \"tables\": {\"public.sale\":7}}";
+        let lines = [
+            format!("{{\"name\": \"keyboss-20260102T020000Z\", \"bytes\": 9, \"manifest\": {manifest}}}"),
+            "{\"name\": \"keyboss-20260101T020000Z\", \"bytes\": 8, \"manifest\": null}".to_owned(),
+            "{\"free\": 100}".to_owned(),
+        ];
+        let catalogue = Catalogue::read(&lines).unwrap();
+        let names: Vec<&str> = catalogue.backups.iter().map(|backup| backup.name.as_str()).collect();
+        assert_eq!(
+            (names.as_slice(), catalogue.free),
+            (&["keyboss-20260101T020000Z", "keyboss-20260102T020000Z"][..], 100)
+        );
+        let newest = catalogue.find("keyboss-20260102T020000Z").unwrap().manifest.as_ref().unwrap();
+        assert_eq!((newest.timeline, newest.tables["public.sale"]), (2, 7));
+        let why = catalogue.find("keyboss-2").unwrap_err().to_string();
+        let known = "there are: keyboss-20260102T020000Z, keyboss-20260101T020000Z";
+        assert_eq!(why, format!("there is no backup \"keyboss-2\"; {known}"));
+        assert!(Catalogue::read(&["bash: no such file".to_owned()]).is_err());
+    }
+}

@@ -1,0 +1,23 @@
+//! Backups by hand: Jobs like those of the CronJobs in `manifests/6-backup`, in the cluster, where the dumps and the
+//! database are. Nothing of a dump passes the machine of whoever asks, unless it is fetched.
+
+mod by_hand;
+mod catalogue;
+mod fetch;
+mod jobs;
+mod replace;
+mod rights;
+mod waiting;
+
+pub use by_hand::ByHand;
+pub use catalogue::{Backup, Catalogue, Manifest};
+pub use fetch::fetch;
+pub use replace::{replace, undo};
+pub use rights::{rights, rights_to_fetch, rights_to_replace};
+
+/// The shop's database.
+pub const DATABASE: &str = "saleor";
+/// The CronJob that writes dumps: its pods reach the database.
+pub const DUMPS: &str = "postgres-backup";
+/// The CronJob that restores them for a check: its pods reach the dumps, and no database.
+pub const CHECKS: &str = "postgres-verify";

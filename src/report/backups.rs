@@ -1,0 +1,100 @@
+//! Backups, for people.
+
+use std::path::Path;
+
+use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
+
+use super::text::columns;
+use crate::backup::{Backup, Catalogue};
+
+/// Every backup on a line, the newest first, under a heading, and the room that is left; a sentence where there is none.
+pub fn list(catalogue: &Catalogue, namespace: &str) -> Vec<String> {
+    let free = format!("{} are free on the volume", BinaryBytes(catalogue.free));
+    if catalogue.backups.is_empty() {
+        return vec![format!("there is no backup yet in namespace {namespace}; {free}")];
+    }
+    let heading = ["name", "when (UTC)", "size", "tables", "rows", "taken from", "took"];
+    let mut rows = vec![heading.map(str::to_owned)];
+    rows.extend(catalogue.backups.iter().rev().map(row));
+    let mut lines = columns(&rows);
+    lines.push(free);
+    lines
+}
+
+fn row(backup: &Backup) -> [String; 7] {
+    let size = BinaryBytes(backup.bytes).to_string();
+    let Some(manifest) = &backup.manifest else {
+        return [&backup.name, "-", &size, "-", "-", "-", "-"].map(str::to_owned);
+    };
+    [
+        backup.name.clone(),
+        manifest.time.strftime("%Y-%m-%d %H:%M").to_string(),
+        size,
+        manifest.tables.len().to_string(),
+        manifest.tables.values().sum::<u64>().to_string(),
+        manifest.source.clone(),
+        super::text::whole(manifest.seconds),
+    ]
+}
+
+/// What a restore does to the shop, before somebody agrees to it.
+pub fn replacement(backup: &Backup, namespace: &str) -> String {
+    let of = backup.manifest.as_ref().map_or_else(String::new, |manifest| {
+        format!(", which is of {} UTC", manifest.time.strftime("%Y-%m-%d %H:%M:%S"))
+    });
+    format!(
+        "this replaces the database of the shop in namespace {namespace} by {}{of}: orders since then are lost to the shop. \
+         It stands still for some minutes meanwhile, and what there is now is dumped first",
+        backup.name
+    )
+}
+
+/// A backup that is here now.
+pub fn fetched(file: &Path, backup: &Backup) -> String {
+    let checked = match backup.manifest {
+        Some(_) => "as its manifest says",
+        None => "unchecked, for it has no manifest",
+    };
+    format!("{}: {} bytes, {checked}", file.display(), backup.bytes)
+}
+
+/// A bar of so many bytes on stderr, where that is a terminal: called with how many there are already.
+pub fn transfer(bytes: u64) -> impl FnMut(u64) {
+    let bar = ProgressBar::new(bytes);
+    let style = ProgressStyle::with_template("{wide_bar} {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec}");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    move |so_far| {
+        bar.set_position(so_far);
+        if so_far >= bytes {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_is_on_a_line_and_the_newest_first() {
+        let manifest = "{\"time\": \"2026-01-02T02:00:00Z\", \"database\": \"saleor\", \"server\": \"15.4\", \"timeline\": 2, \
+                        \"lsn\": \"0/1\", \"source\": \"postgres-1.postgres\", \"seconds\": 63, \"bytes\": 2097152, \
+                        \"sha256\": \"ab\", \"tables\": {\"public.sale\": 7, \"public.user\": 3}}";
+        let lines = [
+            "{\"name\": \"keyboss-20260101T020000Z\", \"bytes\": 1048576, \"manifest\": null}".to_owned(),
+            format!("{{\"name\": \"keyboss-20260102T020000Z\", \"bytes\": 2097152, \"manifest\": {manifest}}}"),
+            "{\"free\": 1073741824}".to_owned(),
+        ];
+        let expected = [
+            "name                      when (UTC)        size      tables  rows  taken from           took",
+            "keyboss-20260102T020000Z  2026-01-02 02:00  2.00 MiB  2       10    postgres-1.postgres  1m03s",
+            "keyboss-20260101T020000Z  -                 1.00 MiB  -       -     -                    -",
+            "1.00 GiB are free on the volume",
+        ];
+        let found = list(&Catalogue::read(&lines).unwrap(), "keyboss");
+        let trimmed: Vec<&str> = found.iter().map(|line| line.trim_end()).collect();
+        assert_eq!(trimmed, expected);
+        let none = ["there is no backup yet in namespace keyboss; 0 B are free on the volume"];
+        assert_eq!(list(&Catalogue::default(), "keyboss"), none);
+    }
+}
