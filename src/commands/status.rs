@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::reach::reach;
 use crate::cli::StatusArgs;
-use crate::cluster::Clock;
+use crate::cluster::{Clock, Fault};
 use crate::pipeline::{held, watchdogs, workloads, world};
 use crate::release::{Journal, State, in_place};
 use crate::report::{Output, Redactor, print_json, print_lines, status};
@@ -21,14 +21,14 @@ pub async fn run(arguments: StatusArgs, redactor: Redactor) -> Result<()> {
     let cluster = &reached.cluster;
     let (journals, held, world) = tokio::join!(cluster.journals(), held(cluster), world(cluster));
     let journals = reached.told("the releases cannot be listed", journals)?;
-    let held = reached.told("the lock cannot be read", held)?;
     let world = reached.told("the namespace cannot be read", world)?;
     let workloads = workloads(&world);
     let roles = match workloads.is_empty() {
         true => Ok(None),
         false => roles(cluster, &watchdogs(&world)).await.map(Some),
     };
-    let (roles, unknown) = roles.map_or_else(|fault| (None, Err(fault)), |roles| (roles, Ok(())));
+    let (roles, who_leads) = known(roles);
+    let (held, who_deploys) = known(held);
     let locks: Vec<String> = held.iter().map(|held| held.words(&clock)).collect();
     let unfinished: Vec<&Journal> = journals.iter().filter(|journal| journal.state == State::Running).collect();
     let in_place = in_place(&journals);
@@ -50,5 +50,11 @@ pub async fn run(arguments: StatusArgs, redactor: Redactor) -> Result<()> {
         print_lines(&lines, &redactor)?;
     }
     // What else there is to say has been said.
-    reached.told("the record of who leads cannot be read", unknown)
+    reached.told("the record of who leads cannot be read", who_leads)?;
+    reached.told("the lock cannot be read", who_deploys)
+}
+
+/// What is known of something, and why it is not more.
+fn known<T: Default>(answer: Result<T, Fault>) -> (T, Result<(), Fault>) {
+    answer.map_or_else(|fault| (T::default(), Err(fault)), |value| (value, Ok(())))
 }

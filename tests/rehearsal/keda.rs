@@ -195,9 +195,9 @@ async fn a_failed_deploy_gives_the_workload_back_to_the_one_before() {
         let _controllers = Controllers::start(&face);
         succeeds(&face, before).await;
         let watched = Watched::begin(&face);
-        // The first is a dry run.
+        // The first two are dry runs.
         let (verb, resource) = ("patch".to_owned(), "cronjobs".to_owned());
-        face.faults().add(Rule { verb, resource, fault: Fault::Refused(422), at: Some(2) });
+        face.faults().add(Rule { verb, resource, fault: Fault::Refused(422), at: Some(3) });
         let (ended, events) = run(&face, &[after, &[BACKUP]].concat(), &options()).await;
         assert!(matches!(ended, Ok(Ending::Failed)), "{ended:?} {:?}", events.last());
         sleep(Duration::from_secs(30)).await;

@@ -58,7 +58,7 @@ fn without_the_record_of_who_leads_the_rest_is_told() {
     let served = served::Served::new(&face, "k3d-x", "keyboss");
     let (code, told, error) = served.told(&["status", "--local"]);
     assert_eq!(code, 2, "{told}{error}");
-    assert!(told.contains("release 1 of environment local") && told.contains("Deployment saleor-api"), "{told}");
+    assert!(told.contains("release 1 of environment local") && told.contains("Deployment saleor-api"), "{told}{error}");
     assert!(error.contains("the record of who leads cannot be read") && error.contains("configmaps"), "{error}");
     let (code, line, _) = served.told(&["status", "--local", "--output", "json"]);
     let status: serde_json::Value = serde_json::from_str(&line).unwrap();
