@@ -8,10 +8,8 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 
-use super::{Backup, CHECKS};
+use super::{Backup, ByHand, CHECKS};
 use crate::cluster::Cluster;
-
-use super::ByHand;
 
 /// How long a pod that serves a dump lives at most, seconds.
 const LIFE: &str = "3600";
