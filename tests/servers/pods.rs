@@ -125,7 +125,8 @@ impl World {
 
     /// The folder behind a volume of a pod; `data` is its claim, and pods may share one that they name.
     pub fn volume(&self, pod: &str, volume: &str) -> PathBuf {
-        let source = array(&self.spec(pod)["volumes"]).iter().find(|each| each["name"] == volume);
+        let volumes = if self.pods[pod].set.is_empty() { &Value::Null } else { &self.spec(pod)["volumes"] };
+        let source = array(volumes).iter().find(|each| each["name"] == volume);
         match source.and_then(|source| source["persistentVolumeClaim"]["claimName"].as_str()) {
             Some(claim) => self.dir.path().join(claim).join("claim"),
             None => self.dir.path().join(pod).join(volume),
