@@ -27,15 +27,23 @@ const MIGRATION: &str = "migrate";
 const PATIENCE: Duration = Duration::from_secs(300);
 const LOOK_AGAIN: Duration = Duration::from_millis(300);
 
+/// Refuses to begin where an earlier restore is not over.
+///
+/// # Errors
+/// What is left of it, and what to do.
+pub async fn check(cluster: &Cluster, say: &mut dyn FnMut(String)) -> Result<()> {
+    if !stopped(cluster).await?.is_empty() {
+        bail!("a restore was broken off: undo it first (keyboss backup undo)");
+    }
+    check_scaled_object(cluster).await?;
+    script(cluster, &["swap.sh", "check"], say).await
+}
+
 /// Replaces the database by a backup, and tells each step. The shop runs afterwards.
 ///
 /// # Errors
 /// What failed. [`undo`] puts everything back then.
 pub async fn replace(cluster: &Cluster, name: &str, say: &mut dyn FnMut(String)) -> Result<()> {
-    if !stopped(cluster).await?.is_empty() {
-        bail!("a restore was broken off: undo it first (keyboss backup undo)");
-    }
-    check_scaled_object(cluster).await?;
     say(format!("restoring {name} into database {RESTORED}, beside the shop's"));
     script(cluster, &["restore.sh", name, RESTORED], say).await?;
     say("stopping the API, the workers and beat".to_owned());
@@ -66,6 +74,10 @@ pub async fn replace(cluster: &Cluster, name: &str, say: &mut dyn FnMut(String))
 /// When that fails; it may be run again.
 pub async fn undo(cluster: &Cluster, say: &mut dyn FnMut(String)) -> Result<()> {
     ByHand::end_all(cluster).await?;
+    if stopped(cluster).await?.is_empty() {
+        // The databases were not exchanged yet; or they were for good, and then they stay.
+        return script(cluster, &["swap.sh", "clear", RESTORED], say).await;
+    }
     say("putting the shop's database back".to_owned());
     script(cluster, &["swap.sh", "back", RESTORED], say).await?;
     say("starting the API, the workers and beat".to_owned());
@@ -128,11 +140,16 @@ async fn stop(cluster: &Cluster) -> Result<()> {
 async fn start(cluster: &Cluster) -> Result<()> {
     let stopped = stopped(cluster).await?;
     for (name, replicas) in &stopped {
-        let fields = json!({"metadata": {"annotations": {STOPPED: null}}, "spec": {"replicas": replicas}});
+        let fields = json!({"spec": {"replicas": replicas}});
         cluster.merge_blindly::<Deployment>(name, FIELD_MANAGER, fields).await?;
     }
-    for (name, _) in stopped.into_iter().filter(|(_, replicas)| *replicas > 0) {
+    for (name, _) in stopped.iter().filter(|(_, replicas)| *replicas > 0) {
         until(cluster, name, "start", |status| status.available_replicas.unwrap_or(0) > 0).await?;
+    }
+    // Until here it can be undone.
+    for (name, _) in stopped {
+        let fields = json!({"metadata": {"annotations": {STOPPED: null}}});
+        cluster.merge_blindly::<Deployment>(name, FIELD_MANAGER, fields).await?;
     }
     Ok(())
 }

@@ -112,21 +112,26 @@ fn a_dump_says_what_is_in_it_and_can_be_restored() {
     assert!(world.log(BACKUP).contains("there is a database old_shop already"), "{}", world.log(BACKUP));
 
     // In the shop's place, back, and for good, though a client is connected each time; all of it may be run again.
-    let swap =
-        |words: &[&str]| [&["bash", "/scripts/swap.sh"], words].concat().into_iter().map(str::to_owned).collect();
+    let swap = |words: &[&str]| -> Vec<String> {
+        [&["bash", "/scripts/swap.sh"], words].concat().into_iter().map(str::to_owned).collect()
+    };
     sql(&world, ZERO, "INSERT INTO sale VALUES (2)");
     let sales = |world: &World| sql(world, ZERO, "SELECT count(*) FROM sale");
-    for (words, expected) in
-        [(&["forward", "old_shop"][..], "1"), (&["back", "old_shop"], "2"), (&["back", "old_shop"], "2")]
-    {
-        let command: Vec<String> = swap(words);
-        assert!(world.run_job_as(BACKUP, &command), "{words:?}: {}", world.log(BACKUP));
+    for (words, expected) in [
+        (&["forward", "old_shop"][..], "1"),
+        (&["clear", "old_shop"], "1"),
+        (&["back", "old_shop"], "2"),
+        (&["back", "old_shop"], "2"),
+    ] {
+        assert!(world.run_job_as(BACKUP, &swap(words)), "{words:?}: {}", world.log(BACKUP));
         assert_eq!(sales(&world), expected, "{words:?}");
+        // What was replaced keeps the next restore from beginning.
+        let is_replaced = words[0] != "back";
+        assert_eq!(world.run_job_as(BACKUP, &swap(&["check"])), !is_replaced, "{words:?}: {}", world.log(BACKUP));
     }
     assert!(world.run_job_as(BACKUP, &restore("old_shop")), "{}", world.log(BACKUP));
-    for words in [&["forward", "old_shop"][..], &["done"], &["done"]] {
-        let command: Vec<String> = swap(words);
-        assert!(world.run_job_as(BACKUP, &command), "{words:?}: {}", world.log(BACKUP));
+    for words in [&["check"][..], &["forward", "old_shop"], &["done"], &["done"], &["clear", "old_shop"], &["check"]] {
+        assert!(world.run_job_as(BACKUP, &swap(words)), "{words:?}: {}", world.log(BACKUP));
     }
     let databases = "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE datallowconn";
     assert_eq!((sales(&world).as_str(), sql(&world, ZERO, databases).as_str()), ("1", "postgres saleor template1"));

@@ -26,6 +26,10 @@ pub async fn replace(place: &Place, backup: &Backup, yes: bool, redactor: &Redac
     let lock = locked(place, redactor).await?;
     let cluster = place.cluster.with_permit(lock.permit());
     let mut tell = say(redactor);
+    if let Err(why) = backup::check(&cluster, &mut tell).await {
+        lock.release().await;
+        return Err(why);
+    }
     let code = tokio::select! {
         replaced = backup::replace(&cluster, &backup.name, &mut tell) => match replaced {
             Ok(()) => Ok(ExitCode::SUCCESS),
