@@ -46,8 +46,8 @@ ask_peer() {
   ! grep -q '^db[0-9]*:keys=' <<<"$info" || peer_data=some
 }
 
-# Sets votes: whom each Sentinel names. Where none answers though one has a name, they are asked for a while: whoever
-# enforces NetworkPolicies learns of a new pod, which this is, some seconds after it has started.
+# Sets votes: whom each Sentinel names. Where no two agree though one has a name, they are asked for a while: they may be
+# starting too, and whoever enforces NetworkPolicies learns of a new pod, which this is, some seconds after it has started.
 ask_sentinels() {
   local name until=$((SECONDS + patience))
   while :; do
@@ -55,7 +55,8 @@ ask_sentinels() {
     for name in $sentinels; do
       votes+=" $(ask "$name.redis-sentinel" -p 26379 SENTINEL GET-MASTER-ADDR-BY-NAME keyboss | head -1)"
     done
-    [ -z "${votes// /}" ] && a_sentinel_has_a_name && ((SECONDS < until)) || return 0
+    case $votes in *" $me"*" $me"* | *" $peer"*" $peer"*) return 0 ;; esac
+    a_sentinel_has_a_name && ((SECONDS < until)) || return 0
     pause 0.5
   done
 }
