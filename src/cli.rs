@@ -2,6 +2,7 @@
 
 mod backup;
 mod exporter;
+mod off_site;
 mod place;
 
 use std::error::Error;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use backup::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, VerifyArgs};
 pub use exporter::ExporterArgs;
+pub use off_site::{OffSiteArgs, OffSiteCommand};
 pub use place::{AnyEnvironmentArgs, ClusterArgs, EnvironmentArgs, InClusterArgs};
 
 use crate::pipeline::Selection;
@@ -59,6 +61,8 @@ pub enum Command {
     Watchdog(WatchdogArgs),
     /// Probe the shop and publish Prometheus' metrics of it; runs in the cluster.
     Exporter(ExporterArgs),
+    /// Copy the dumps to an S3-compatible store, list the copies, bring one back; runs in the cluster.
+    OffSite(OffSiteArgs),
 }
 
 /// Arguments of `keyboss rollback`.

@@ -39,6 +39,7 @@ async fn main() -> ExitCode {
         Command::Failover(arguments) => done(commands::failover::run(arguments, redactor.clone()).await),
         Command::Watchdog(arguments) => done(commands::watchdog::run(arguments, &redactor).await),
         Command::Exporter(arguments) => done(commands::exporter::run(arguments).await),
+        Command::OffSite(arguments) => commands::off_site::run(arguments, redactor.clone()).await,
     };
     outcome.unwrap_or_else(|error| {
         report::error(&error, &redactor);

@@ -11,6 +11,7 @@ pub mod failover;
 pub mod history;
 mod in_cluster;
 mod interrupt;
+pub mod off_site;
 mod reach;
 pub mod rehearse;
 pub mod render;
