@@ -10,13 +10,13 @@ use serde_json::Value;
 use crate::pods::World;
 use crate::postgres::{ONE, ZERO, installed, sql, streams};
 
-const BACKUP: &str = "postgres-backup";
-const VERIFY: &str = "postgres-verify";
+pub const BACKUP: &str = "postgres-backup";
+pub const VERIFY: &str = "postgres-verify";
 /// So many tables as Saleor has.
 const TABLES: u32 = 140;
 
 /// A shop with data in every table, and room for backups.
-fn shop() -> World {
+pub fn shop() -> World {
     let mut world = installed();
     world.lead("postgres-primary", ZERO);
     [BACKUP, VERIFY].iter().for_each(|pod| world.add(pod, pod));
@@ -58,18 +58,18 @@ fn fails(world: &mut World, job: &str, words: &str) {
     assert!(world.log(job).contains(words), "{words}: {}", world.log(job));
 }
 
-fn succeeds(world: &mut World, job: &str, words: &str) {
+pub fn succeeds(world: &mut World, job: &str, words: &str) {
     world.clear_log(job);
     assert!(world.run_job(job), "{}", world.log(job));
     assert!(world.log(job).contains(words), "{words}: {}", world.log(job));
 }
 
 /// Every row of every table.
-fn rows(world: &World) -> Vec<String> {
+pub fn rows(world: &World) -> Vec<String> {
     rows_of(world, "saleor")
 }
 
-fn rows_of(world: &World, database: &str) -> Vec<String> {
+pub fn rows_of(world: &World, database: &str) -> Vec<String> {
     let dump = world.ask(ZERO, &["pg_dump", "-U", "postgres", "--data-only", database]);
     // pg_dump draws a word for each dump, against psql's own commands in it.
     let rows = dump.lines().filter(|line| !line.contains("restrict ")).map(str::to_owned).collect::<Vec<_>>();

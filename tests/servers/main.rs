@@ -5,6 +5,7 @@
 
 mod backup;
 mod failover;
+mod off_site;
 mod pods;
 mod postgres;
 mod redis;
