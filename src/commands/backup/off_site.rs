@@ -55,7 +55,7 @@ pub async fn bring(cluster: &Cluster, name: &str, redactor: &Redactor) -> Result
     tell(format!("{name} is off site only: bringing it to the volume"));
     let job = ByHand::start(cluster, OFF_SITE, &["keyboss", "off-site", "pull", name]).await?;
     match job.follow(tell).await? {
-        true => Ok(()),
+        true => job.remove().await,
         false => bail!("Job {} has failed: {name} is not on the volume", job.name()),
     }
 }
