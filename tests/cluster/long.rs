@@ -8,6 +8,7 @@ mod failures;
 mod initial;
 mod kills;
 mod monitoring;
+mod off_site;
 mod reset;
 mod tenant;
 mod traffic;

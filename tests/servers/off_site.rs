@@ -199,13 +199,13 @@ fn what_goes_wrong_with_a_copy_costs_no_dump() {
     damaged[whole.len() / 2] ^= 1;
     fs::write(dump_of(folder, &second), damaged).unwrap();
     store.fails(folder, &["ship"], &[], "its SHA-256 is another one than in its manifest");
-    assert_eq!(store.names(folder, &[]), [first.clone()]);
+    assert_eq!(store.names(folder, &[]), std::slice::from_ref(&first));
     fs::write(dump_of(folder, &second), &whole).unwrap();
     store.succeeds(folder, &["ship"], &[], "2 dumps are in bucket dumps");
 
     // A copy without its manifest is none, and is made again.
     assert_eq!(store.request(&["-X", "DELETE"], &format!("keyboss/{second}.json")), "204");
-    assert_eq!(store.names(folder, &[]), [first.clone()]);
+    assert_eq!(store.names(folder, &[]), std::slice::from_ref(&first));
     store.succeeds(folder, &["ship"], &[], &format!("{second}: "));
 
     // One that is damaged in the store does not come back, nor one that is not there; the dump of a volume stays.
@@ -257,7 +257,7 @@ fn copies_are_encrypted_for_those_who_may_read_them() {
     assert!(opened == dump && fs::read(&sealed).unwrap() != dump);
 
     // Without the key it is listed, and cannot be had.
-    assert_eq!(store.names(folder, &[]), [name.clone()]);
+    assert_eq!(store.names(folder, &[]), std::slice::from_ref(&name));
     fs::remove_file(dump_of(folder, &name)).unwrap();
     store.fails(folder, &["pull", &name], &[], "BACKUP_AGE_IDENTITY");
     store.fails(folder, &["pull", &name], &[("BACKUP_AGE_IDENTITY", "AGE-SECRET-KEY-1WRONG")], "is no identity of age");

@@ -178,8 +178,8 @@ impl Store {
     /// # Errors
     /// When it cannot be read or decrypted.
     pub async fn manifest(&self, copied: &Copied) -> Result<Manifest> {
-        Ok(serde_json::from_slice(&self.manifest_bytes(copied).await?)
-            .with_context(|| format!("{} in {self} is no manifest", copied.manifest.location))?)
+        serde_json::from_slice(&self.manifest_bytes(copied).await?)
+            .with_context(|| format!("{} in {self} is no manifest", copied.manifest.location))
     }
 
     /// A copy's manifest, as it was written.
