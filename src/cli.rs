@@ -111,6 +111,10 @@ pub struct DeployArgs {
     /// Ask the server what would change, and write nothing.
     #[arg(long)]
     pub dry_run: bool,
+
+    /// With --reset: take a backup before anything is deleted, and delete nothing if that fails.
+    #[arg(long, requires = "reset", conflicts_with_all = ["with_backups", "dry_run"])]
+    pub backup_first: bool,
 }
 
 /// Arguments of `keyboss rehearse`.

@@ -110,7 +110,9 @@ fn a_reset_that_nobody_can_agree_to_is_refused() {
     for part in [&["--from", "4"][..], &["--only", "config"], &["--resume"]] {
         refused(&keyboss(folder.path(), &[&reset[..], &["--yes"], part].concat()), &["cannot be used with"]);
     }
-    for alone in ["--with-backups", "--yes"] {
+    let [saves, drops] = ["--backup-first", "--with-backups"];
+    refused(&keyboss(folder.path(), &[&reset[..], &["--yes", saves, drops]].concat()), &["cannot be used with"]);
+    for alone in ["--with-backups", "--backup-first", "--yes"] {
         refused(&keyboss(folder.path(), &["deploy", "--local", alone]), &["--reset"]);
     }
 }

@@ -7,15 +7,16 @@ mod replaced;
 
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 
-use by_hand::by_hand;
+use by_hand::{by_hand, say};
 use off_site::{bring, bring_newest, catalogue, copy};
 use place::{Needs, place};
 
 use crate::backup::{CHECKS, DUMPS, fetch};
 use crate::cli::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, StatusArgs};
-use crate::report::{Output, Redactor, backups, print_json, print_lines};
+use crate::cluster::Cluster;
+use crate::report::{Output, Redactor, aside, backups, print_json, print_lines};
 
 /// Takes a backup, lists them, verifies, restores or fetches one.
 ///
@@ -23,11 +24,7 @@ use crate::report::{Output, Redactor, backups, print_json, print_lines};
 /// When the cluster cannot be asked, or there is no such backup (exit code 2).
 pub async fn run(arguments: BackupArgs, redactor: Redactor) -> Result<ExitCode> {
     match arguments.command {
-        BackupCommand::Now(at) => {
-            let place = place(&at, Needs::Jobs).await?;
-            let taken = by_hand(&place.cluster, DUMPS, &["bash", "/scripts/backup.sh"], &redactor).await?;
-            if taken == ExitCode::SUCCESS { copy(&place.cluster, &redactor).await } else { Ok(taken) }
-        }
+        BackupCommand::Now(at) => now(&place(&at, Needs::Jobs).await?.cluster, say(&redactor)).await,
         BackupCommand::List(StatusArgs { environment, cluster, output }) => {
             let cluster = place(&PlaceArgs { environment, cluster }, Needs::Jobs).await?.cluster;
             let catalogue = catalogue(&cluster, &redactor).await?;
@@ -45,12 +42,12 @@ pub async fn run(arguments: BackupArgs, redactor: Redactor) -> Result<ExitCode> 
             }
             let script = ["bash", "/scripts/verify.sh"];
             let command: Vec<&str> = script.into_iter().chain(arguments.name.as_deref()).collect();
-            by_hand(&place.cluster, CHECKS, &command, &redactor).await
+            by_hand(&place.cluster, CHECKS, &command, say(&redactor)).await
         }
         BackupCommand::Restore(RestoreArgs { name, to: Some(to), place: at, .. }) => {
             let place = place(&at, Needs::Jobs).await?;
             bring(&place.cluster, &name, &redactor).await?;
-            by_hand(&place.cluster, DUMPS, &["bash", "/scripts/restore.sh", &name, &to], &redactor).await
+            by_hand(&place.cluster, DUMPS, &["bash", "/scripts/restore.sh", &name, &to], say(&redactor)).await
         }
         BackupCommand::Restore(RestoreArgs { name, to: None, yes, place: at }) => {
             let place = place(&at, Needs::Replacing).await?;
@@ -69,4 +66,20 @@ pub async fn run(arguments: BackupArgs, redactor: Redactor) -> Result<ExitCode> 
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// Takes a backup, and copies it off site where there is a store; tells it on stderr.
+///
+/// # Errors
+/// When one of the two fails.
+pub async fn save(cluster: &Cluster, redactor: &Redactor) -> Result<()> {
+    match now(cluster, |line| aside(&line, redactor)).await? {
+        ExitCode::SUCCESS => Ok(()),
+        _ => bail!("its log above says why"),
+    }
+}
+
+async fn now(cluster: &Cluster, mut tell: impl FnMut(String)) -> Result<ExitCode> {
+    let taken = by_hand(cluster, DUMPS, &["bash", "/scripts/backup.sh"], &mut tell).await?;
+    if taken == ExitCode::SUCCESS { copy(cluster, tell).await } else { Ok(taken) }
 }

@@ -24,6 +24,11 @@ pub fn log_to_stderr(verbose: u8, redactor: Redactor) {
         .init();
 }
 
+/// Tells a line on stderr, beside what the command prints, if anybody listens.
+pub fn aside(line: &str, redactor: &Redactor) {
+    let _ = writeln!(io::stderr(), "{}", printable(&redactor.redact(line)));
+}
+
 /// Says why the command ended, on stderr, if anybody listens.
 pub fn error(error: &Error, redactor: &Redactor) {
     let _ = writeln!(io::stderr(), "keyboss: {}", printable(&redactor.redact(&format!("{error:#}"))));

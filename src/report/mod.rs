@@ -37,7 +37,7 @@ use crate::cluster;
 use crate::pipeline::Event;
 
 pub use going_back::{going_back, unfinished};
-pub use log::{error, log_to_stderr};
+pub use log::{aside, error, log_to_stderr};
 pub use redact::{RedactingLine, RedactingWriter, Redactor};
 pub use stdout::{print, print_json, print_lines};
 

@@ -10,14 +10,14 @@ use crate::backup::ByHand;
 use crate::cluster::Cluster;
 use crate::report::{Redactor, print_lines};
 
-/// Runs a Job and shows its log. A signal ends the Job: a dump that is not whole does not stay.
+/// Runs a Job and tells its log. A signal ends the Job: a dump that is not whole does not stay.
 ///
 /// # Errors
 /// When the Job cannot be started or followed.
-pub async fn by_hand(cluster: &Cluster, cron: &str, command: &[&str], redactor: &Redactor) -> Result<ExitCode> {
+pub async fn by_hand(cluster: &Cluster, cron: &str, command: &[&str], tell: impl FnMut(String)) -> Result<ExitCode> {
     let job = ByHand::start(cluster, cron, command).await?;
     let succeeded = tokio::select! {
-        succeeded = job.follow(say(redactor)) => succeeded.with_context(|| format!("Job {} goes on", job.name()))?,
+        succeeded = job.follow(tell) => succeeded.with_context(|| format!("Job {} goes on", job.name()))?,
         told = told_to_stop() => {
             told?;
             job.remove().await?;

@@ -14,9 +14,9 @@ use crate::report::{Redactor, error};
 ///
 /// # Errors
 /// When the Job cannot be started or followed.
-pub async fn copy(cluster: &Cluster, redactor: &Redactor) -> Result<ExitCode> {
+pub async fn copy(cluster: &Cluster, tell: impl FnMut(String)) -> Result<ExitCode> {
     match has_store(cluster).await? {
-        true => by_hand(cluster, OFF_SITE, &["keyboss", "off-site", "ship"], redactor).await,
+        true => by_hand(cluster, OFF_SITE, &["keyboss", "off-site", "ship"], tell).await,
         false => Ok(ExitCode::SUCCESS),
     }
 }

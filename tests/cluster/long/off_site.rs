@@ -57,7 +57,7 @@ fn places(shop: &Shop) -> Vec<(String, bool, Value)> {
 fn a_lost_namespace_comes_back_from_the_store() {
     let (store, _store) = store();
     let endpoint = format!("backup.offSite.endpoint=http://store.{STORE}:8333");
-    let settings = [endpoint.as_str(), "backup.offSite.bucket=dumps"];
+    let settings = [endpoint.as_str(), "backup.offSite.bucket=dumps", "backup.offSite.schedule=* * * * *"];
     let alone = Namespace(SHOP.to_owned()).alone();
     let refused = Shop::local(SHOP).with(&settings, &[]).deploy(&[]);
     assert!(
@@ -83,8 +83,7 @@ fn a_lost_namespace_comes_back_from_the_store() {
         "{unknown:?}"
     );
     store.say(&["patch", "service", "store", "-p", r#"{"spec": {"selector": {"app": "store"}}}"#]);
-    shop.namespace.say(&["create", "job", "next-time", "--from=cronjob/postgres-off-site"]);
-    let both = eventually(120, "both are off site", || {
+    let both = eventually(180, "both are off site", || {
         let both = places(&shop);
         both.iter().all(|(_, _, off_site)| *off_site == true).then_some(both)
     });
