@@ -159,11 +159,7 @@ pub async fn find(mut request: Request) -> Result<Found, Refused> {
         Refused::because(format!("context {}, {}: {fault}", request.context.context, request.connection.server))
     })?;
 
-    // Those of an earlier release as well, which may have to be rolled back.
-    let of_plan = request.plan.objects().map(|(_, object)| (object.id.api_version.clone(), object.id.kind.clone()));
-    let ours = KINDS.iter().map(|(api_version, kind)| ((*api_version).to_owned(), (*kind).to_owned()));
-    let wanted: BTreeSet<(String, String)> = of_plan.chain(ours).collect();
-    let served = serve(&client, &wanted).await?;
+    let served = serve(&client, &kinds(&request.plan)).await?;
     let mut notices: Vec<String> = served
         .older
         .iter()
@@ -243,6 +239,13 @@ impl Found {
         tracing::info!(objects = prepared.request.plan.objects().count(), "nothing stands in the way");
         Ok(prepared)
     }
+}
+
+/// The kinds that a deploy asks for: those of the plan, and those of an earlier release, which may have to be rolled back.
+pub fn kinds(plan: &Plan) -> BTreeSet<(String, String)> {
+    let of_plan = plan.objects().map(|(_, object)| (object.id.api_version.clone(), object.id.kind.clone()));
+    let ours = KINDS.iter().map(|(api_version, kind)| ((*api_version).to_owned(), (*kind).to_owned()));
+    of_plan.chain(ours).collect()
 }
 
 /// Refuses for these reasons, where there are any.
