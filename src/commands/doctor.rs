@@ -6,6 +6,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use super::common::{FAILED, project};
+use super::supplied::supplied;
 use crate::cli::StatusArgs;
 use crate::cluster::{Clock, choose, connect};
 use crate::doctor::{Verdict, examine};
@@ -21,6 +22,8 @@ use crate::report::{Output, Redactor, doctor, print_json, print_lines};
 /// When there is no such environment or context (exit code 2).
 pub async fn run(arguments: StatusArgs, redactor: Redactor) -> Result<ExitCode> {
     let StatusArgs { environment: place, cluster, output } = &arguments;
+    let supplied = supplied(None)?;
+    supplied.values().for_each(|value| redactor.add(value));
     let project = project(place.project.as_deref())?;
     let environment = Environment::load(&project, place.name(), &place.set)?;
     let (plan, rendered) = match plan(&project, &environment) {
@@ -35,7 +38,7 @@ pub async fn run(arguments: StatusArgs, redactor: Redactor) -> Result<ExitCode> 
         plan,
         context,
         connection,
-        supplied: std::collections::BTreeMap::new(),
+        supplied,
         selection: Selection::All,
         adopts: false,
         clock: Clock::start(),

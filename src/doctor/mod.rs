@@ -80,11 +80,12 @@ pub async fn examine(request: Request, rendered: &Result<(), String>) -> Vec<Fin
 }
 
 /// The checks that ask the cluster what it is like.
-const OF_CLUSTER: [&str; 12] = [
+const OF_CLUSTER: [&str; 13] = [
     standing::NAMESPACE,
     allowed::CHECK,
     apis::CHECK,
     standing::OBJECTS,
+    standing::SECRETS,
     standing::RELEASES,
     standing::LOCK,
     limits::CHECK,
@@ -95,10 +96,11 @@ const OF_CLUSTER: [&str; 12] = [
     nodes::CHECK,
 ];
 /// Those of them that say nothing without a plan.
-const OF_PLAN: [&str; 9] = [
+const OF_PLAN: [&str; 10] = [
     allowed::CHECK,
     apis::CHECK,
     standing::OBJECTS,
+    standing::SECRETS,
     limits::CHECK,
     quota::CHECK,
     volumes::CHECK,
@@ -143,6 +145,11 @@ fn of_cluster(
     let lacks_last = |(phase, _): &(Phase, _)| *phase == Phase::ServiceMonitors;
     let skips_last = lacking.as_ref().is_ok_and(|lacking| lacking.iter().any(lacks_last));
     let skipped = skips_last.then(|| (Phase::ServiceMonitors, String::new()));
+    let of_secrets = ["Secret", "PersistentVolumeClaim"].iter().find_map(|kind| unread.get(*kind));
+    findings.extend(match of_secrets {
+        Some(why) => vec![Finding::unmade(standing::SECRETS, why)],
+        None => standing::secrets(plan, live, &request.supplied),
+    });
     let unread: Vec<String> = unread.values().cloned().collect();
     findings.extend(standing::objects(plan, live, &BTreeMap::from_iter(skipped), &unread));
 

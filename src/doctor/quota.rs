@@ -97,7 +97,7 @@ fn needed(quota: &Value, resource: &str, asked: &Asked) -> Option<Need> {
             true => of(&pod["spec"], none),
             false => Quantity::default(),
         };
-        need(asked.workloads, planned, live)
+        need(asked.workloads, planned, live, with_ended)
     };
     if let Some((class, what)) = resource.split_once(OF_CLASS) {
         return claims(asked, what, Some(class));
@@ -111,7 +111,10 @@ fn needed(quota: &Value, resource: &str, asked: &Asked) -> Option<Need> {
         _ if resource.starts_with("requests.") || resource.starts_with("limits.") => {
             Some(pods(&|spec, defaults| taken(spec, defaults).get(resource).copied().unwrap_or_default(), false))
         }
-        _ => asked.counts.get(resource).map(|count| steady(Quantity::default(), Quantity::from(*count))),
+        _ => asked.counts.of(resource).map(|(sure, possible)| {
+            let (sure, possible) = (Quantity::from(sure), Quantity::from(possible));
+            Need { now: Quantity::default(), sure, possible, later: possible }
+        }),
     }
 }
 
@@ -194,8 +197,11 @@ impl Line<'_> {
         if lacks(possible) {
             return Some(Finding::warn(
                 CHECK,
-                told(possible, "a deploy that replaces every pod"),
-                format!("{}, or make room for the pods of a rolling update", raise(possible)),
+                told(possible, "a deploy that changes everything"),
+                format!(
+                    "{}, or make room: a rolling update has more pods for a while, and a release is recorded",
+                    raise(possible)
+                ),
             ));
         }
         lacks(later).then(|| {

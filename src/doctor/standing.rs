@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Finding;
 use crate::cluster::{Clock, Live};
-use crate::pipeline::{HeldLock, Home, Refused, Selection, check_whole, obstacles};
+use crate::pipeline::{HeldLock, Home, Refused, Selection, check_whole, lost_values, obstacles};
 use crate::release::Journal;
 use crate::render::{Phase, Plan};
 
@@ -20,6 +20,8 @@ pub const NAMESPACE: &str = "namespace";
 pub const OBJECTS: &str = "objects";
 /// The check of earlier releases.
 pub const RELEASES: &str = "releases";
+/// The check of the passwords that the database knows.
+pub const SECRETS: &str = "secrets";
 /// The check of the lock.
 pub const LOCK: &str = "lock";
 
@@ -96,7 +98,7 @@ pub fn objects(plan: &Plan, live: &Live, skipped: &BTreeMap<Phase, String>, unre
     let there = plan.objects().filter(|(_, object)| live.get(&object.id).is_some()).count();
     Finding::all_or(wrong, || match there {
         0 => Finding::ok(OBJECTS, "nothing of the plan is there yet"),
-        there => Finding::ok(OBJECTS, format!("{there} of the plan are there, and keyboss'")),
+        there => Finding::ok(OBJECTS, format!("{} of the plan there, all keyboss'", super::count(there, "object"))),
     })
 }
 
@@ -117,6 +119,15 @@ pub fn releases(live: &Live, journals: &[Journal]) -> Vec<Finding> {
     Finding::all_or(wrong, || match journals.last() {
         Some(last) => Finding::ok(RELEASES, format!("none is unfinished; the last is {}", last.release)),
         None => Finding::ok(RELEASES, "there was none yet"),
+    })
+}
+
+/// Whether a password is lost that only the database knows. None of their values is told.
+pub fn secrets(plan: &Plan, live: &Live, supplied: &BTreeMap<String, String>) -> Vec<Finding> {
+    let lost = lost_values(plan, live, supplied).into_iter();
+    let wrong = lost.map(|reason| Finding::fail(SECRETS, reason, "")).collect();
+    Finding::all_or(wrong, || {
+        Finding::ok(SECRETS, "none is lost that the database knows; what is missing is generated")
     })
 }
 

@@ -342,7 +342,7 @@ fn what_is_somebody_elses_is_told() {
     own["metadata"]["labels"] = json!({"app.kubernetes.io/managed-by": "keyboss"});
     let of = |live: &Live, unread: &[String]| standing::objects(&plan, live, &BTreeMap::new(), unread);
     assert_told(&of(&foreign, &[]), Verdict::Fail, "Deployment api exists and is not managed by keyboss");
-    assert_told(&of(&live([own]), &[]), Verdict::Ok, "1 of the plan");
+    assert_told(&of(&live([own]), &[]), Verdict::Ok, "1 object of the plan");
     assert_told(&of(&Live::default(), &[]), Verdict::Ok, "nothing of the plan");
     assert_told(
         &of(&Live::default(), &["you may not read Secrets".to_owned()]),

@@ -1,5 +1,7 @@
 //! The pods of a plan: how many there are of each workload, now and while a deploy runs.
 
+use std::cmp::Ordering;
+
 use serde_json::Value;
 
 use super::pod::{Defaults, has_ended, taken};
@@ -165,9 +167,14 @@ pub struct Need {
 ///
 /// In its own phase a workload has the pods that it is to have, or those that it has until they are gone, whichever are
 /// more, and those of a rolling update. Before its phase it has what is there now, after it what it is to have. Jobs
-/// are over when their phase is. Old pods that take their time to end are not counted: a controller that is refused a pod
+/// are over when their phase is, unless their pods `stay` counted. Old pods that take their time to end are not counted: a controller that is refused a pod
 /// for them tries again.
-pub fn need(workloads: &[Workload], of: impl Fn(&Value) -> Quantity, of_live: impl Fn(&Value) -> Quantity) -> Need {
+pub fn need(
+    workloads: &[Workload],
+    of: impl Fn(&Value) -> Quantity,
+    of_live: impl Fn(&Value) -> Quantity,
+    stay: bool,
+) -> Need {
     let now = |workload: &Workload| workload.pods.iter().map(|pod| of_live(pod)).sum::<Quantity>();
     let most = |phase: Phase, is_updated: fn(&Workload) -> bool| {
         let amounts = workloads.iter().map(|workload| {
@@ -175,16 +182,18 @@ pub fn need(workloads: &[Workload], of: impl Fn(&Value) -> Quantity, of_live: im
             let wanted = one * workload.replicas;
             let surge = if is_updated(workload) { one * workload.surge } else { Quantity::default() };
             match (workload.kind, workload.phase.cmp(&phase)) {
-                (Kind::Cron, _) | (_, std::cmp::Ordering::Greater) => now(workload),
-                (_, std::cmp::Ordering::Equal) => now(workload).max(wanted) + surge,
-                (Kind::Job, std::cmp::Ordering::Less) => Quantity::default(),
-                (Kind::Standing, std::cmp::Ordering::Less) => wanted,
+                (Kind::Cron, _) | (_, Ordering::Greater) => now(workload),
+                (_, Ordering::Equal) => now(workload).max(wanted) + surge,
+                (Kind::Job, Ordering::Less) if stay => now(workload).max(wanted),
+                (Kind::Job, Ordering::Less) => Quantity::default(),
+                (Kind::Standing, Ordering::Less) => wanted,
             }
         });
         amounts.sum::<Quantity>()
     };
     let of_all = |is_updated| Phase::ALL.into_iter().map(|phase| most(phase, is_updated)).max().unwrap_or_default();
     let later = workloads.iter().map(|workload| match workload.kind {
+        Kind::Job if stay => now(workload).max(of(workload.spec) * workload.replicas),
         Kind::Job => Quantity::default(),
         Kind::Standing | Kind::Cron => of(workload.spec) * workload.most,
     });
@@ -203,5 +212,5 @@ pub fn need_of(workloads: &[Workload], resource: &str, defaults: &Defaults) -> N
         true => Quantity::default(),
         false => amount(&pod["spec"], &Defaults::default()),
     };
-    need(workloads, |spec| amount(spec, defaults), of_live)
+    need(workloads, |spec| amount(spec, defaults), of_live, false)
 }

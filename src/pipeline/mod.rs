@@ -55,6 +55,7 @@ pub use preview::preview;
 pub use recover::recover;
 pub use refused::Refused;
 pub use reset::{Reset, check_whole};
+pub use secrets::lost_values;
 pub use selection::Selection;
 pub use standing::{Workload, watchdogs, workloads, world};
 pub use stop::Stop;

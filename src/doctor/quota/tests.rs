@@ -52,7 +52,7 @@ fn what_is_there_already_is_not_asked_for_twice() {
         ),
         // Both are there: nothing more is needed, unless they are replaced, one at a time.
         ("3Gi", "2Gi", &there, &both, Verdict::Ok, "fits"),
-        ("2Gi", "2Gi", &there, &both, Verdict::Warn, "a deploy that replaces every pod needs 1Gi more (3Gi in all)"),
+        ("2Gi", "2Gi", &there, &both, Verdict::Warn, "a deploy that changes everything needs 1Gi more (3Gi in all)"),
         // Another image: that is certain.
         ("3Gi", "2Gi", &changed, &both, Verdict::Ok, "fits"),
         ("2Gi", "2Gi", &changed, &both, Verdict::Fail, "0 of 2Gi free: a deploy needs 1Gi more (3Gi in all)"),
@@ -63,11 +63,11 @@ fn what_is_there_already_is_not_asked_for_twice() {
             &there,
             &both[..1],
             Verdict::Warn,
-            "1Gi of 3Gi free: a deploy that replaces every pod needs 2Gi more",
+            "1Gi of 3Gi free: a deploy that changes everything needs 2Gi more",
         ),
         ("2Gi", "2Gi", &there, &both[..1], Verdict::Fail, "a deploy needs 1Gi more (2Gi in all)"),
         // The quota was lowered below what is there: an unchanged deploy asks for nothing more.
-        ("1Gi", "2Gi", &there, &both, Verdict::Warn, "0 of 1Gi free: a deploy that replaces every pod"),
+        ("1Gi", "2Gi", &there, &both, Verdict::Warn, "0 of 1Gi free: a deploy that changes everything"),
     ];
     for (hard, used, live, pods, verdict, words) in table {
         for resource in ["requests.memory", "memory"] {
@@ -90,11 +90,8 @@ fn every_resource_is_counted_in_its_own_way() {
         json!({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name},
                "spec": {"storageClassName": class, "resources": {"requests": {"storage": size}}}})
     };
-    let service = json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": "s"},
-                         "spec": {"type": "NodePort", "ports": [{"port": 1}, {"port": 2}]}});
     let plan = plan_of([
         (Phase::Stateful, set),
-        (Phase::Stateful, service),
         (Phase::Migration, claim("media", "slow", "2Gi")),
         (Phase::Deployments, api("api:1")),
     ]);
@@ -122,8 +119,6 @@ fn every_resource_is_counted_in_its_own_way() {
         ),
         ("slow.storageclass.storage.k8s.io/requests.storage", "2Gi", "1Gi", Verdict::Ok, ""),
         ("slow.storageclass.storage.k8s.io/persistentvolumeclaims", "1", "1", Verdict::Ok, ""),
-        ("services.nodeports", "1", "0", Verdict::Fail, "needs 2 more"),
-        ("services.loadbalancers", "0", "0", Verdict::Ok, ""),
         // The release's record.
         ("configmaps", "5", "5", Verdict::Fail, "configmaps: 0 of 5 free: a deploy needs 1 more"),
         ("secrets", "6", "5", Verdict::Ok, ""),
@@ -141,17 +136,17 @@ fn every_resource_is_counted_in_its_own_way() {
 }
 
 #[test]
-fn new_objects_count_by_their_kinds() {
-    let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "a"}});
-    let plan = plan_of([(Phase::Stateful, account)]);
-    let mut served = std::collections::BTreeMap::new();
-    served.insert("v1", "ServiceAccount");
-    let workloads = workloads(&plan, &Live::default(), &[]);
-    let of = |minor| added(&plan, &Live::default(), &Served::default(), &workloads, minor);
-    // Nothing is served here: only records and the lock are new.
-    assert_eq!(of(Some(20))["secrets"], 1);
-    assert_eq!(of(None)["configmaps"], 1);
-    assert_eq!(of(None)["count/leases.coordination.k8s.io"], 1);
+fn a_deploy_that_may_change_nothing_may_record_nothing() {
+    let of = |resource: &str, live: &Live| {
+        found(quota(json!({resource: "5"}), json!({resource: "5"})), &plan(), live, &[api_pod("a"), api_pod("b")], &[])
+    };
+    for resource in ["secrets", "configmaps", "count/secrets"] {
+        let (verdict, text) = of(resource, &live([api("api:1")]));
+        assert_eq!(verdict, Verdict::Warn, "{text}");
+        assert!(text.contains("a deploy that changes everything needs 1 more"), "{text}");
+        assert_eq!(of(resource, &live([api("api:0")])).0, Verdict::Fail, "another image is a release");
+    }
+    assert_eq!(of("count/leases.coordination.k8s.io", &live([api("api:1")])).0, Verdict::Ok);
 }
 
 #[test]
@@ -171,6 +166,14 @@ fn jobs_are_over_when_the_shop_begins() {
     assert_eq!(verdict, Verdict::Warn, "{text}");
     assert!(text.contains("its CronJobs running needs 2560Mi more"), "{text}");
     assert!(of("2047Mi").1.contains("a deploy needs 2Gi more"), "{}", of("2047Mi").1);
+    // Its pod stays, and counts by this name.
+    let told =
+        [("pods", "its CronJobs running needs 3 more (3 in all)"), ("count/pods", "a deploy needs 3 more (3 in all)")];
+    for (resource, words) in told {
+        let quota = quota(json!({resource: "2"}), json!({resource: "0"}));
+        let (_, text) = found(quota, &plan, &Live::default(), &[], &[]);
+        assert!(text.contains(words), "{resource}: {text}");
+    }
     // On a shop that stands, the migration comes on top.
     let both = [api_pod("a"), api_pod("b")];
     let quota = quota(json!({"requests.memory": "3Gi"}), json!({"requests.memory": "2Gi"}));
