@@ -57,6 +57,9 @@ enum Kind {
     Sidecar,
 }
 
+/// What a container asks for, or what it may use.
+type Side = fn(&Container) -> &Amounts;
+
 /// The containers of a pod, those that initialise it first.
 pub fn containers(spec: &Value, defaults: &Defaults) -> Vec<Container> {
     let list = |field: &str| spec[field].as_array().cloned().unwrap_or_default();
@@ -89,7 +92,7 @@ fn add_missing(amounts: &mut Amounts, from: &Amounts) {
 pub fn taken(spec: &Value, defaults: &Defaults) -> Amounts {
     let containers = containers(spec, defaults);
     let mut taken = Amounts::new();
-    let sides: [(&str, fn(&Container) -> &Amounts); 2] = [("requests", |of| &of.requests), ("limits", |of| &of.limits)];
+    let sides: [(&str, Side); 2] = [("requests", |of| &of.requests), ("limits", |of| &of.limits)];
     for (side, of) in sides {
         let resources = containers.iter().flat_map(|container| of(container).keys());
         for resource in resources {

@@ -37,7 +37,8 @@ fn what_is_there_already_is_not_asked_for_twice() {
     let changed = live([api("api:0")]);
     let both = [api_pod("a"), api_pod("b")];
     // hard, used, what lives, its pods
-    let table: &[(&str, &str, &Live, &[Value], Verdict, &str)] = &[
+    type Row<'a> = (&'a str, &'a str, &'a Live, &'a [Value], Verdict, &'a str);
+    let table: &[Row] = &[
         // Two pods of 1Gi are new.
         ("2Gi", "0", &none, &[], Verdict::Ok, "fits (requests.memory)"),
         ("3Gi", "1Gi", &none, &[], Verdict::Ok, "fits"),
