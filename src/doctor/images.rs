@@ -83,7 +83,7 @@ fn known_registries(secret: &Value) -> Result<Vec<String>, String> {
     Ok(auths.keys().map(|address| host(address)).collect())
 }
 
-/// "ghcr.io" of "https://ghcr.io/v2/".
+/// "ghcr.io" of `https://ghcr.io/v2/`.
 fn host(address: &str) -> String {
     let address = address.split_once("://").map_or(address, |(_, rest)| rest);
     let host = address.split('/').next().unwrap_or_default();

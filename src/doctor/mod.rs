@@ -1,6 +1,6 @@
 //! Whether a deploy would work, and what to do where it would not. It only asks: nothing is written.
 //!
-//! First everything is looked at, each thing with a time limit and none in the way of another ([`look`]); then each check
+//! First everything is looked at, each thing with a time limit and none in the way of another (`look`); then each check
 //! is a function from what was found to [`Finding`]s.
 
 mod allowed;
