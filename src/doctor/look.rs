@@ -220,7 +220,7 @@ async fn live(request: &Request, here: &cluster::Cluster) -> (Live, BTreeMap<Str
 async fn known<T>(what: &str, asked: impl Future<Output = Result<T, Fault>>) -> Known<T> {
     match timeout(LIMIT, asked).await {
         Ok(Ok(found)) => Ok(found),
-        Ok(Err(fault)) if fault.is_denied() => Err(format!("you may not read {what}")),
+        Ok(Err(fault)) if fault.code() == Some(403) => Err(format!("you may not read {what}")),
         Ok(Err(fault)) if fault.is_not_found() => Err(format!("the cluster does not serve {what}")),
         Ok(Err(fault)) => Err(fault.to_string()),
         Err(_) => Err(late()),
