@@ -203,6 +203,18 @@ fn what_is_asked_for_is_within_the_limits() {
 }
 
 #[test]
+fn a_claim_grows_and_that_of_a_stateful_set_stays_as_it_was_made() {
+    let plan = plan_of([(Phase::Stateful, stateful_set()), (Phase::Migration, claim("media", "2Gi", ""))]);
+    let lives = [claim("data-db-0", "3Gi", "Bound"), claim("media", "1Gi", "Bound")];
+    let growth = |live: &Live| -> Vec<String> {
+        claims(&plan, live).iter().map(|claim| format!("{} {}", claim.name, claim.growth().binary())).collect()
+    };
+    assert_eq!(growth(&Live::default()), ["data-db-0 5Gi", "data-db-1 5Gi", "media 2Gi"]);
+    assert_eq!(growth(&live(lives)), ["data-db-0 0", "data-db-1 5Gi", "media 1Gi"]);
+    assert_eq!(growth(&live([claim("media", "9Gi", "Bound")]))[2], "media 0", "a claim cannot shrink");
+}
+
+#[test]
 fn claims_without_a_volume_need_a_class() {
     let class = |name: &str, default: &str| {
         json!({"metadata": {"name": name, "annotations": {"storageclass.kubernetes.io/is-default-class": default}},
