@@ -49,6 +49,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Say how the shop stands: the release in place, who leads, and what every workload lacks.
     Status(StatusArgs),
+    /// Say whether a deploy would work, before it is tried, and what to do where it would not.
+    Doctor(StatusArgs),
     /// Say who holds the lock of an environment, and break it, if you know that its holder is dead.
     Unlock(ConfirmedArgs),
     /// Take a backup of the database, list them, verify or fetch one.
@@ -220,7 +222,7 @@ pub struct HistoryArgs {
     pub of: StatusArgs,
 }
 
-/// Arguments of `keyboss status`.
+/// Arguments of `keyboss status` and `keyboss doctor`.
 #[derive(Args, Debug)]
 pub struct StatusArgs {
     /// Which environment.

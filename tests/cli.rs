@@ -129,6 +129,37 @@ fn a_missing_kubeconfig_and_an_unreachable_cluster_are_clear() {
 }
 
 #[test]
+fn a_doctor_says_what_it_cannot_reach_and_checks_the_rest() {
+    let folder = folder("k3d-x", "keyboss");
+    let output = keyboss(folder.path(), &["doctor", "--local"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let line = |check: &str| {
+        text.lines().find(|line| line[6..].starts_with(check)).unwrap_or_else(|| panic!("{check}: {text}"))
+    };
+    assert!(line("server").starts_with("fail") && line("server").contains("127.0.0.1:1"), "{text}");
+    assert!(line("server").contains("cannot be reached"), "{text}");
+    for (check, verdict) in
+        [("manifests", "ok"), ("context", "ok"), ("dns", "ok"), ("quota", "warn"), ("rights", "warn")]
+    {
+        assert!(line(check).starts_with(verdict), "{check}: {text}");
+    }
+    assert!(line("quota").contains("not checked: the API server does not answer"), "{text}");
+    assert!(
+        text.lines().last().unwrap().contains("would not work: 1 failure; 14 warnings; first, server: see that"),
+        "{text}"
+    );
+    refused(&keyboss(folder.path(), &["doctor", "--env", "prod"]), &["there is no environment prod"]);
+    refused(&keyboss(folder.path(), &["doctor", "--local", "--context", "no"]), &["no context \"no\""]);
+    refused(&keyboss(folder.path(), &["doctor", "--local", "--set", "ingress.clas=x"]), &["did you mean"]);
+    // It would be refused, and the rest is said all the same.
+    let elsewhere = self::folder("production", "default");
+    let output = keyboss(elsewhere.path(), &["doctor", "--local"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("fail  context") && text.contains("fail  server"), "{text}");
+}
+
+#[test]
 fn secrets_that_others_may_read_are_refused_and_never_shown() {
     let folder = folder("k3d-x", "keyboss");
     let secrets = folder.path().join("secrets.yaml");

@@ -4,6 +4,7 @@
 
 mod access;
 mod apply;
+mod around;
 mod clock;
 mod connect;
 mod delete;
@@ -36,7 +37,7 @@ pub use lock::{LOCK_NAME, Lock, LockKind, LockState, LockTimes, Permit};
 pub use managed_fields::{is_owned, last_change};
 pub use ownership::is_known;
 pub use records::{is_record, journals, next_release, unreadable};
-pub use watch::Watch;
+pub use watch::{FOLLOWED, Watch};
 
 use std::future::Future;
 

@@ -6,6 +6,7 @@ mod common;
 mod confirm;
 mod copied;
 pub mod deploy;
+pub mod doctor;
 pub mod exporter;
 pub mod failover;
 pub mod history;

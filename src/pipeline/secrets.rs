@@ -40,8 +40,11 @@ pub struct Resolved {
 /// the live one; when the Secret is gone but the database is not. No error holds a value.
 pub fn resolve(plan: &mut Plan, live: &Live, supplied: &BTreeMap<String, String>) -> Result<Resolved, Refused> {
     check_supplied(plan, supplied)?;
+    let lost = lost_values(plan, live, supplied);
+    if !lost.is_empty() {
+        return Err(Refused::Because(lost));
+    }
     let mut resolved = Resolved::default();
-    let volumes = database_volumes(live);
     for object in plan.objects_mut() {
         let Some(keys) = &object.secret else { continue };
         let name = object.id.name.clone();
@@ -68,9 +71,6 @@ pub fn resolve(plan: &mut Plan, live: &Live, supplied: &BTreeMap<String, String>
                 }
                 (None, None) => {
                     let Some((_, generator)) = keys.generated.iter().find(|(of, _)| of == key) else { continue };
-                    if let Some(volume) = volumes.first().filter(|_| IN_THE_DATABASE.contains(&key)) {
-                        return Err(Refused::because(lost(&name, key, volume)));
-                    }
                     missing.push(key.to_owned());
                     generate(*generator)?
                 }
@@ -85,6 +85,22 @@ pub fn resolve(plan: &mut Plan, live: &Live, supplied: &BTreeMap<String, String>
         resolved.values.insert(name, values);
     }
     Ok(resolved)
+}
+
+/// Values that only the database on its volume knows any more, so that none may be generated in their place.
+pub fn lost_values(plan: &Plan, live: &Live, supplied: &BTreeMap<String, String>) -> Vec<String> {
+    let volumes = database_volumes(live);
+    let Some(volume) = volumes.first() else { return Vec::new() };
+    let mut reasons = Vec::new();
+    for (_, object) in plan.objects() {
+        let Some(keys) = &object.secret else { continue };
+        let existing = decode(live.get(&object.id));
+        let of_database =
+            keys.generated.iter().map(|(key, _)| key).filter(|key| IN_THE_DATABASE.contains(&key.as_str()));
+        let missing = of_database.filter(|key| !existing.contains_key(*key) && !supplied.contains_key(*key));
+        reasons.extend(missing.map(|key| lost(&object.id.name, key, volume)));
+    }
+    reasons
 }
 
 fn check_supplied(plan: &Plan, supplied: &BTreeMap<String, String>) -> Result<(), Refused> {

@@ -1,8 +1,9 @@
-//! An old installation that is taken over, backups, failovers, failures one by one, initial fields, monitoring,
+//! An old installation that is taken over, backups, what a doctor says, failovers, failures one by one, initial fields, monitoring,
 //! load, resets, transactions, a tenant's rights, and every way in which PostgreSQL and Redis may die.
 
 mod adopt;
 mod backup;
+mod doctor;
 mod failover;
 mod failures;
 mod initial;

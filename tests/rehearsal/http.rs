@@ -10,8 +10,13 @@ use tokio::net::TcpListener;
 use tower::ServiceExt;
 
 /// Answers as long as it is not dropped.
-pub async fn serve(listener: TcpListener, face: Face) {
-    let router = Router::new().fallback(move |request: Request<HttpBody>| {
+pub async fn serve(listener: TcpListener, router: Router) {
+    axum::serve(listener, router).await.unwrap();
+}
+
+/// The cluster's answers; more may be added.
+pub fn router(face: Face) -> Router {
+    Router::new().fallback(move |request: Request<HttpBody>| {
         let face = face.clone();
         async move {
             let (head, body) = request.into_parts();
@@ -20,8 +25,7 @@ pub async fn serve(listener: TcpListener, face: Face) {
             // A connection that was reset, for one.
             answer.map(|answer| answer.map(HttpBody::new)).map_err(|_| StatusCode::BAD_GATEWAY)
         }
-    });
-    axum::serve(listener, router).await.unwrap();
+    })
 }
 
 /// A kubeconfig with one context, which leads to the server.

@@ -1,11 +1,15 @@
 //! The rehearsal cluster at an address, for the program run as a user runs it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
 
+use axum::http::header::CONTENT_TYPE;
+use axum::routing::get;
 use keyboss::rehearsal::face::Face;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
@@ -19,13 +23,22 @@ pub struct Served {
 impl Served {
     /// Serves the cluster, as long as the process lives.
     pub fn new(face: &Face, context: &str, namespace: &str) -> Self {
-        let face = face.clone();
+        Self::beside(face, context, namespace, BTreeMap::new())
+    }
+
+    /// The same, with answers to GET of paths that it does not serve itself.
+    pub fn beside(face: &Face, context: &str, namespace: &str, answers: BTreeMap<String, Value>) -> Self {
+        let mut router = http::router(face.clone());
+        for (path, answer) in answers {
+            let answer = ([(CONTENT_TYPE, "application/json")], answer.to_string());
+            router = router.route(&path, get(async move || answer));
+        }
         let (ready, listens) = mpsc::channel();
         thread::spawn(move || {
             Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 ready.send(listener.local_addr().unwrap()).unwrap();
-                http::serve(listener, face).await;
+                http::serve(listener, router).await;
             });
         });
         let server = format!("http://{}", listens.recv().unwrap());
