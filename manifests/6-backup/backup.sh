@@ -70,11 +70,24 @@ caught_up_standby() {
   return 1
 }
 
+# Every few seconds, beside the dump, until it is killed.
+tell_progress() {
+  while sleep "${PROGRESS_SECONDS:-5}"; do
+    [[ ! -s $dump ]] || log "$(size "$dump") bytes of the dump are written"
+  done
+}
+
 # In the background and waited for, so that a signal does not have to wait for its end. The lock is this script's alone.
 dump_of() {
   log "dumping ${PGDATABASE:-} of $1"
   PGHOST=$1 BACKUP_FILE=$dump sql --file="$scripts/dump.sql" >"$contents" 9>&- &
-  wait $! && [[ -s $contents ]]
+  local dumping=$! progress status=0
+  tell_progress 9>&- &
+  progress=$!
+  wait $dumping || status=$?
+  kill $progress
+  wait $progress 2>/dev/null || true
+  ((status == 0)) && [[ -s $contents ]]
 }
 
 began=$SECONDS

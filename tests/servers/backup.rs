@@ -104,9 +104,12 @@ fn a_dump_says_what_is_in_it_and_can_be_restored() {
 
     // Into a database beside the shop's, as the shop's own user.
     let name = newest(&world, ".json").file_stem().unwrap().to_str().unwrap().to_owned();
-    let restore = |database: &str| ["bash", "/scripts/restore.sh", &name, database].map(str::to_owned);
+    let restore = |database: &str| {
+        ["env", "PROGRESS_SECONDS=0.02", "bash", "/scripts/restore.sh", &name, database].map(str::to_owned)
+    };
     assert!(world.run_job_as(BACKUP, &restore("old_shop")), "{}", world.log(BACKUP));
-    assert!(world.log(BACKUP).contains("database old_shop has 141 tables"), "{}", world.log(BACKUP));
+    let log = world.log(BACKUP);
+    assert!(log.contains("database old_shop has 141 tables") && log.contains("bytes are read"), "{log}");
     assert!(rows_of(&world, "old_shop") == before, "a row is lost");
     assert!(!world.run_job_as(BACKUP, &restore("old_shop")));
     assert!(world.log(BACKUP).contains("there is a database old_shop already"), "{}", world.log(BACKUP));
@@ -135,6 +138,10 @@ fn a_dump_says_what_is_in_it_and_can_be_restored() {
     }
     let databases = "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE datallowconn";
     assert_eq!((sales(&world).as_str(), sql(&world, ZERO, databases).as_str()), ("1", "postgres saleor template1"));
+
+    // It tells how far it is.
+    let dump = ["env", "PROGRESS_SECONDS=0.02", "bash", "/scripts/backup.sh"].map(str::to_owned);
+    assert!(world.run_job_as(BACKUP, &dump) && world.log(BACKUP).contains("bytes of the dump are written"));
 
     // Without a standby the primary is asked.
     world.kill(&[ONE]);
