@@ -2,6 +2,7 @@
 
 mod backup;
 mod exporter;
+mod logs;
 mod place;
 
 use std::error::Error;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 
 pub use backup::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, VerifyArgs};
 pub use exporter::ExporterArgs;
+pub use logs::LogsArgs;
 pub use place::{AnyEnvironmentArgs, ClusterArgs, EnvironmentArgs, InClusterArgs};
 
 use crate::pipeline::Selection;
@@ -47,6 +49,8 @@ pub enum Command {
     History(HistoryArgs),
     /// Say how the shop stands: the release in place, who leads, and what every workload lacks.
     Status(StatusArgs),
+    /// Show what a workload's pods have written, and what they write next.
+    Logs(LogsArgs),
     /// Say who holds the lock of an environment, and break it, if you know that its holder is dead.
     Unlock(ConfirmedArgs),
     /// Take a backup of the database, list them, verify or fetch one.

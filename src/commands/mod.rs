@@ -11,6 +11,8 @@ pub mod failover;
 pub mod history;
 mod in_cluster;
 mod interrupt;
+pub mod logs;
+mod mask;
 mod reach;
 pub mod rehearse;
 pub mod render;
