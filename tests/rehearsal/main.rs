@@ -8,6 +8,8 @@ mod history;
 mod http;
 mod keda;
 mod lock;
+mod logs;
+mod relay;
 mod reset;
 mod served;
 mod sim;

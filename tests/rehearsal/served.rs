@@ -1,6 +1,7 @@
 //! The rehearsal cluster at an address, for the program run as a user runs it.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::process::{Command, Output, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -14,6 +15,7 @@ use crate::http;
 /// A kubeconfig that leads to the cluster.
 pub struct Served {
     folder: tempfile::TempDir,
+    pub address: SocketAddr,
 }
 
 impl Served {
@@ -28,11 +30,16 @@ impl Served {
                 http::serve(listener, face).await;
             });
         });
-        let server = format!("http://{}", listens.recv().unwrap());
+        Self::at(listens.recv().unwrap(), context, namespace)
+    }
+
+    /// What is served at this address already.
+    pub fn at(address: SocketAddr, context: &str, namespace: &str) -> Self {
+        let server = format!("http://{address}");
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = http::kubeconfig(&server, context, namespace);
         fs::write(folder.path().join("kubeconfig"), kubeconfig.to_string()).unwrap();
-        Self { folder }
+        Self { folder, address }
     }
 
     /// The program, with these arguments.
