@@ -3,6 +3,7 @@
 mod backup;
 mod exporter;
 mod logs;
+mod open;
 mod place;
 
 use std::error::Error;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 pub use backup::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, VerifyArgs};
 pub use exporter::ExporterArgs;
 pub use logs::LogsArgs;
+pub use open::OpenArgs;
 pub use place::{AnyEnvironmentArgs, ClusterArgs, EnvironmentArgs, InClusterArgs};
 
 use crate::pipeline::Selection;
@@ -51,6 +53,8 @@ pub enum Command {
     Status(StatusArgs),
     /// Show what a workload's pods have written, and what they write next.
     Logs(LogsArgs),
+    /// Lead a port of this machine to the shop, its dashboard or its monitoring; or list them.
+    Open(OpenArgs),
     /// Say who holds the lock of an environment, and break it, if you know that its holder is dead.
     Unlock(ConfirmedArgs),
     /// Take a backup of the database, list them, verify or fetch one.

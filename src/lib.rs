@@ -8,6 +8,7 @@ pub mod cluster;
 pub mod commands;
 pub mod environment;
 pub mod exporter;
+pub mod forward;
 pub mod logs;
 pub mod pipeline;
 pub mod readiness;

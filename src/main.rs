@@ -34,6 +34,7 @@ async fn main() -> ExitCode {
         Command::History(arguments) => done(commands::history::run(arguments, redactor.clone()).await),
         Command::Status(arguments) => done(commands::status::run(arguments, redactor.clone()).await),
         Command::Logs(arguments) => done(commands::logs::run(arguments, redactor.clone()).await),
+        Command::Open(arguments) => done(commands::open::run(arguments, redactor.clone()).await),
         Command::Unlock(arguments) => done(commands::unlock::run(arguments, redactor.clone()).await),
         Command::Backup(arguments) => commands::backup::run(arguments, redactor.clone()).await,
         Command::Render(arguments) => done(commands::render::run(&arguments)),

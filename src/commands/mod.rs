@@ -2,6 +2,7 @@
 
 mod author;
 pub mod backup;
+mod browser;
 mod common;
 mod confirm;
 mod copied;
@@ -13,6 +14,7 @@ mod in_cluster;
 mod interrupt;
 pub mod logs;
 mod mask;
+pub mod open;
 mod reach;
 pub mod rehearse;
 pub mod render;

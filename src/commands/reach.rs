@@ -26,11 +26,6 @@ impl Reached {
         check_expected(&self.environment, &self.server)
     }
 
-    /// The environment.
-    pub fn environment(&self) -> &Environment {
-        &self.environment
-    }
-
     /// Refuses what the user may not do, with everything that is missing.
     ///
     /// # Errors

@@ -97,7 +97,8 @@ fn others(live: &Live, name: &str) -> String {
     let pods = live.of_kind("Pod").map(|pod| text(&pod["metadata"]["name"]));
     let all = names.values().flatten().copied().chain(pods);
     let like = all.map(|one| (strsim::jaro_winkler(one, name), one)).max_by(|(a, _), (b, _)| a.total_cmp(b));
-    let like = like.filter(|(like, _)| *like > LIKE).map_or_else(String::new, |(_, one)| format!("; did you mean {one}?"));
+    let like =
+        like.filter(|(like, _)| *like > LIKE).map_or_else(String::new, |(_, one)| format!("; did you mean {one}?"));
     names.retain(|_, of_kind| !of_kind.is_empty());
     if names.is_empty() {
         return format!("{like}; there is nothing yet: keyboss deploy makes it");

@@ -49,7 +49,9 @@ pub async fn follow(
                 false => None,
             },
         };
-        if let Some(note) = note && !say(note)? {
+        if let Some(note) = note
+            && !say(note)?
+        {
             return Ok(());
         }
     }

@@ -50,7 +50,8 @@ pub enum Said {
 
 /// What somebody must be allowed to do who reads logs.
 pub fn rights(namespace: &str, follows: bool) -> Vec<Access> {
-    let lists = [("apps", "deployments"), ("apps", "statefulsets"), ("batch", "cronjobs"), ("batch", "jobs"), ("", "pods")];
+    let lists =
+        [("apps", "deployments"), ("apps", "statefulsets"), ("batch", "cronjobs"), ("batch", "jobs"), ("", "pods")];
     let lists = lists.map(|(group, resource)| ("list", group, resource));
     let reads = [("get", "", "pods/log"), ("get", "apps", "replicasets"), ("get", "batch", "jobs")];
     let watches = follows.then_some(("watch", "", "pods"));

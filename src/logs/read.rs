@@ -33,7 +33,11 @@ pub async fn read(cluster: &Cluster, workload: &Workload, asked: &Asked) -> Resu
         .flat_map(|pod| containers(pod, asked.container.as_deref()).into_iter().map(move |container| (pod, container)))
         .collect();
     if wanted.is_empty() {
-        bail!("no pod of {kind} {name} has a container {}: {}", asked.container.as_deref().unwrap_or_default(), has(&pods));
+        bail!(
+            "no pod of {kind} {name} has a container {}: {}",
+            asked.container.as_deref().unwrap_or_default(),
+            has(&pods)
+        );
     }
     if asked.previous && !wanted.iter().any(|(pod, container)| has_previous(pod, container)) {
         bail!("no container of {kind} {name} has been started again, so there is no log of a run before");

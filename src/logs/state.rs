@@ -20,10 +20,13 @@ pub enum State {
 
 /// The state of a container.
 pub fn state(pod: &Pod, container: &str) -> State {
-    let Some(status) = statuses(pod).find(|status| status.name == container) else { return State::Waits(unscheduled(pod)) };
+    let Some(status) = statuses(pod).find(|status| status.name == container) else {
+        return State::Waits(unscheduled(pod));
+    };
     let state = status.state.clone().unwrap_or_default();
     let last = status.last_state.as_ref().and_then(|state| state.terminated.as_ref());
-    let words = state.waiting.map(|waiting| [waiting.reason, waiting.message].into_iter().flatten().collect::<Vec<_>>());
+    let words =
+        state.waiting.map(|waiting| [waiting.reason, waiting.message].into_iter().flatten().collect::<Vec<_>>());
     let words = words.map(|words| words.join(": ")).filter(|words| !words.ends_with("Creating"));
     let restarts = status.restart_count;
     match (state.running, state.terminated.as_ref().or(last)) {
@@ -105,10 +108,7 @@ mod tests {
                 waits("0/1 nodes"),
             ),
             (status(0, &json!({"waiting": {"reason": "ContainerCreating"}}), &json!({})), waits("")),
-            (
-                status(0, &waiting("ImagePullBackOff", "Back-off"), &json!({})),
-                waits("ImagePullBackOff: Back-off"),
-            ),
+            (status(0, &waiting("ImagePullBackOff", "Back-off"), &json!({})), waits("ImagePullBackOff: Back-off")),
             (initial, waits("for init container load (its log: --container load)")),
             (status(0, &running, &json!({})), run(0, None)),
             (status(2, &running, &ended), run(2, None)),

@@ -15,6 +15,7 @@ pub mod history;
 mod json;
 mod log;
 pub mod logs;
+pub mod open;
 mod plain;
 mod redact;
 mod screen;

@@ -9,11 +9,16 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-/// Answers as long as it is not dropped.
-pub async fn serve(listener: TcpListener, face: Face) {
+use crate::port_forward::{self, Ports};
+
+/// Answers as long as it is not dropped. Ports of pods lead to these servers.
+pub async fn serve(listener: TcpListener, face: Face, ports: Ports) {
     let router = Router::new().fallback(move |request: Request<HttpBody>| {
-        let face = face.clone();
+        let (face, ports) = (face.clone(), ports.clone());
         async move {
+            if request.uri().path().ends_with("/portforward") {
+                return Ok(port_forward::answer(request, &face, &ports));
+            }
             let (head, body) = request.into_parts();
             let body = to_bytes(body, usize::MAX).await.map_err(|_| StatusCode::BAD_REQUEST)?;
             let answer = face.oneshot(Request::from_parts(head, Body::from(body))).await;

@@ -51,18 +51,28 @@ impl Living {
         Self { face, served }
     }
 
+    /// A cluster with nothing in it.
+    pub fn bare() -> Self {
+        let face = face();
+        let served = Served::new(&face, "k3d-x", "keyboss");
+        Self { face, served }
+    }
+
     /// What is asked of the API server from inside the cluster.
     pub fn ask<T, F: Future<Output = T>>(&self, ask: impl FnOnce(kube::Client) -> F) -> T {
         let face = self.face.within();
-        Builder::new_current_thread().enable_all().build().unwrap().block_on(async { ask(face.client("keyboss")).await })
+        Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(async { ask(face.client("keyboss")).await })
     }
 
     /// The pods of that name that run and are to stay, in order.
     pub fn pods(&self, name: &str) -> Vec<String> {
         let labels = ListParams::default().labels(&format!("app.kubernetes.io/name={name}"));
-        let pods = self.ask(|client| async move {
-            Api::<Pod>::namespaced(client, "keyboss").list(&labels).await.unwrap().items
-        });
+        let pods = self
+            .ask(|client| async move { Api::<Pod>::namespaced(client, "keyboss").list(&labels).await.unwrap().items });
         let runs = |pod: &Pod| {
             let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
             pod.metadata.deletion_timestamp.is_none() && phase == Some("Running")
@@ -104,6 +114,8 @@ pub struct Followed {
     child: Child,
     said: Receiver<String>,
     pub told: Vec<String>,
+    /// What was not waited for yet: stdout and stderr come in any order.
+    passed: Vec<String>,
 }
 
 impl Followed {
@@ -114,11 +126,14 @@ impl Followed {
         thread::spawn(move || {
             BufReader::new(notes).lines().map_while(Result::ok).try_for_each(|line| second.send(line))
         });
-        Self { child, said, told: Vec::new() }
+        Self { child, said, told: Vec::new(), passed: Vec::new() }
     }
 
     /// Waits for it to say something that holds this; what it said.
     pub fn until(&mut self, words: &str) -> String {
+        if let Some(at) = self.passed.iter().position(|line| line.contains(words)) {
+            return self.passed.remove(at);
+        }
         let deadline = Instant::now() + LIMIT;
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -127,6 +142,7 @@ impl Followed {
             if line.contains(words) {
                 return line;
             }
+            self.passed.push(line);
         }
     }
 
@@ -193,8 +209,14 @@ fn the_lines_of_all_pods_stand_in_the_order_of_their_times() {
         assert_eq!((code, told.as_str()), (2, ""), "{error}");
         words.iter().for_each(|words| assert!(error.contains(words), "{words:?} is not in {error}"));
     };
-    refused(&["saleor-app"], &["no pod saleor-app in namespace keyboss", "did you mean saleor-api?", "CronJob postgres-b"]);
-    refused(&["saleor-api", "-c", "file"], &["no pod of Deployment saleor-api has a container file", "saleor-api, files"]);
+    refused(
+        &["saleor-app"],
+        &["no pod saleor-app in namespace keyboss", "did you mean saleor-api?", "CronJob postgres-b"],
+    );
+    refused(
+        &["saleor-api", "-c", "file"],
+        &["no pod of Deployment saleor-api has a container file", "saleor-api, files"],
+    );
     refused(&["saleor-api", "--follow", "-c", "file"], &["has a container file: saleor-api-", "saleor-api, files"]);
     refused(&["saleor-api", "--previous"], &["no container of Deployment saleor-api has been started again"]);
     refused(&["saleor-api", "--previous", "--follow"], &["cannot be used with"]);
@@ -221,7 +243,10 @@ fn no_secret_of_the_shop_is_shown() {
     assert_eq!(told, "postgres-0 | connecting with [redacted] and [redacted]\n");
     shop.face.rights().deny(Denial { verb: "get".to_owned(), resource: "secrets".to_owned() });
     let (code, _, error) = shop.served.told(&logs);
-    assert!(code == 0 && error.contains("you may not read the shop's Secrets, so their values are not masked"), "{error}");
+    assert!(
+        code == 0 && error.contains("you may not read the shop's Secrets, so their values are not masked"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -325,7 +350,12 @@ fn a_network_that_breaks_again_and_again_neither_loses_nor_repeats_a_line() {
     follows.until("line 0");
     let mut cut = 0;
     for number in 1..=400 {
-        shop.write("redis-0", "redis", &format!("1:{:02}.{:03}", 1 + number / 100, number % 100), &format!("line {number}"));
+        shop.write(
+            "redis-0",
+            "redis",
+            &format!("1:{:02}.{:03}", 1 + number / 100, number % 100),
+            &format!("line {number}"),
+        );
         if number % 80 == 0 {
             cut += relay.cut();
         }

@@ -9,6 +9,8 @@ mod http;
 mod keda;
 mod lock;
 mod logs;
+mod open;
+mod port_forward;
 mod relay;
 mod reset;
 mod served;

@@ -11,26 +11,30 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
 use crate::http;
+use crate::port_forward::Ports;
 
 /// A kubeconfig that leads to the cluster.
 pub struct Served {
     folder: tempfile::TempDir,
     pub address: SocketAddr,
+    /// What the pods serve.
+    pub ports: Ports,
 }
 
 impl Served {
     /// Serves the cluster, as long as the process lives.
     pub fn new(face: &Face, context: &str, namespace: &str) -> Self {
-        let face = face.clone();
+        let (face, ports) = (face.clone(), Ports::default());
+        let served = ports.clone();
         let (ready, listens) = mpsc::channel();
         thread::spawn(move || {
             Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 ready.send(listener.local_addr().unwrap()).unwrap();
-                http::serve(listener, face).await;
+                http::serve(listener, face, served).await;
             });
         });
-        Self::at(listens.recv().unwrap(), context, namespace)
+        Self { ports, ..Self::at(listens.recv().unwrap(), context, namespace) }
     }
 
     /// What is served at this address already.
@@ -39,7 +43,7 @@ impl Served {
         let folder = tempfile::tempdir().unwrap();
         let kubeconfig = http::kubeconfig(&server, context, namespace);
         fs::write(folder.path().join("kubeconfig"), kubeconfig.to_string()).unwrap();
-        Self { folder, address }
+        Self { folder, address, ports: Ports::default() }
     }
 
     /// The program, with these arguments.
