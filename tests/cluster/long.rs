@@ -1,4 +1,5 @@
-//! An old installation that is taken over, backups, failovers, failures one by one, initial fields, monitoring,
+//! An old installation that is taken over, backups, failovers, failures one by one, initial fields, logs and
+//! forwarded ports, monitoring,
 //! load, resets, transactions, a tenant's rights, and every way in which PostgreSQL and Redis may die.
 
 mod adopt;
@@ -7,6 +8,7 @@ mod failover;
 mod failures;
 mod initial;
 mod kills;
+mod logs;
 mod monitoring;
 mod reset;
 mod tenant;

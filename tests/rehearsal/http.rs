@@ -2,22 +2,24 @@
 
 use axum::Router;
 use axum::body::{Body as HttpBody, to_bytes};
-use axum::http::{Request, StatusCode};
+use axum::http::{Request, Response, StatusCode};
 use keyboss::rehearsal::face::Face;
 use kube::client::Body;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower::ServiceExt;
 
-use crate::port_forward::{self, Ports};
-
-/// Answers as long as it is not dropped. Ports of pods lead to these servers.
-pub async fn serve(listener: TcpListener, face: Face, ports: Ports) {
-    let router = Router::new().fallback(move |request: Request<HttpBody>| {
-        let (face, ports) = (face.clone(), ports.clone());
+/// Answers as long as it is not dropped; what `besides` answers does not come to the cluster.
+pub async fn serve(
+    listener: TcpListener,
+    face: Face,
+    besides: impl Fn(&mut Request<HttpBody>) -> Option<Response<HttpBody>> + Clone + Send + Sync + 'static,
+) {
+    let router = Router::new().fallback(move |mut request: Request<HttpBody>| {
+        let (face, besides) = (face.clone(), besides.clone());
         async move {
-            if request.uri().path().ends_with("/portforward") {
-                return Ok(port_forward::answer(request, &face, &ports));
+            if let Some(answer) = besides(&mut request) {
+                return Ok(answer);
             }
             let (head, body) = request.into_parts();
             let body = to_bytes(body, usize::MAX).await.map_err(|_| StatusCode::BAD_REQUEST)?;

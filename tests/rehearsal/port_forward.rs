@@ -30,8 +30,12 @@ impl Ports {
     }
 }
 
-/// Answers a request for a port of a pod.
-pub fn answer(mut request: Request<Body>, face: &Face, ports: &Ports) -> Response<Body> {
+/// Answers a request, if it is for a port of a pod.
+pub fn answer(request: &mut Request<Body>, face: &Face, ports: &Ports) -> Option<Response<Body>> {
+    request.uri().path().ends_with("/portforward").then(|| forwarded(request, face, ports))
+}
+
+fn forwarded(request: &mut Request<Body>, face: &Face, ports: &Ports) -> Response<Body> {
     let parts: Vec<&str> = request.uri().path().split('/').collect();
     let (namespace, name) = (parts[4].to_owned(), parts[6].to_owned());
     if !face.rights().allow("get", "pods/portforward") {
@@ -46,7 +50,7 @@ pub fn answer(mut request: Request<Body>, face: &Face, ports: &Ports) -> Respons
     let port = query["ports"].parse().unwrap();
     let server = ports.0.lock().unwrap().get(&(name, port)).copied();
     let accept = derive_accept_key(request.headers()[header::SEC_WEBSOCKET_KEY].as_bytes());
-    let upgrade = hyper::upgrade::on(&mut request);
+    let upgrade = hyper::upgrade::on(request);
     tokio::spawn(async move {
         let stream = TokioIo::new(upgrade.await.unwrap());
         forward(WebSocketStream::from_raw_socket(stream, Role::Server, None).await, port, server).await;

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Builder;
 
 use crate::http;
-use crate::port_forward::Ports;
+use crate::port_forward::{self, Ports};
 
 /// A kubeconfig that leads to the cluster.
 pub struct Served {
@@ -31,7 +31,8 @@ impl Served {
             Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 ready.send(listener.local_addr().unwrap()).unwrap();
-                http::serve(listener, face, served).await;
+                let pods = face.clone();
+                http::serve(listener, face, move |request| port_forward::answer(request, &pods, &served)).await;
             });
         });
         Self { ports, ..Self::at(listens.recv().unwrap(), context, namespace) }
