@@ -5,6 +5,7 @@ mod exporter;
 mod logs;
 mod open;
 mod place;
+mod shell;
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -18,6 +19,7 @@ pub use exporter::ExporterArgs;
 pub use logs::LogsArgs;
 pub use open::OpenArgs;
 pub use place::{AnyEnvironmentArgs, ClusterArgs, EnvironmentArgs, InClusterArgs};
+pub use shell::{CompletionsArgs, ManArgs};
 
 use crate::pipeline::Selection;
 use crate::rehearsal::scenario::Scenario;
@@ -67,6 +69,11 @@ pub enum Command {
     Watchdog(WatchdogArgs),
     /// Probe the shop and publish Prometheus' metrics of it; runs in the cluster.
     Exporter(ExporterArgs),
+    /// Print the completions of a shell: bash, zsh, fish, elvish or powershell.
+    Completions(CompletionsArgs),
+    /// Print the manual page.
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// Arguments of `keyboss rollback`.

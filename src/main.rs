@@ -40,6 +40,8 @@ async fn main() -> ExitCode {
         Command::Render(arguments) => done(commands::render::run(&arguments)),
         Command::Failover(arguments) => done(commands::failover::run(arguments, redactor.clone()).await),
         Command::Watchdog(arguments) => done(commands::watchdog::run(arguments, &redactor).await),
+        Command::Completions(arguments) => done(commands::shell::completions(&arguments)),
+        Command::Man(arguments) => done(commands::shell::man(&arguments)),
         Command::Exporter(arguments) => done(commands::exporter::run(arguments).await),
     };
     outcome.unwrap_or_else(|error| {

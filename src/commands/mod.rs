@@ -20,6 +20,7 @@ pub mod rehearse;
 pub mod render;
 mod reset;
 pub mod rollback;
+pub mod shell;
 pub mod status;
 mod supplied;
 pub mod unlock;
