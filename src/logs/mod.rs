@@ -1,6 +1,6 @@
 //! The logs of a workload: which pods are its own, what their containers have written, and what they write next.
 //!
-//! A name leads to a [`Workload`] by `find`; [`read`] gives its lines in the order in which they were written, [`follow`]
+//! A name leads to a [`Workload`] by `find`; [`read()`] gives its lines in the order in which they were written, [`follow()`]
 //! as they come, from whichever pods it has then.
 
 mod find;
