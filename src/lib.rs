@@ -9,6 +9,8 @@ pub mod commands;
 pub mod doctor;
 pub mod environment;
 pub mod exporter;
+pub mod forward;
+pub mod logs;
 pub mod pipeline;
 pub mod readiness;
 pub mod rehearsal;

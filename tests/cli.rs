@@ -193,3 +193,35 @@ fn a_project_of_ones_own_replaces_the_built_in_one() {
     assert!(text.contains("a: hello") && text.contains("managed-by: keyboss"), "{output:?}");
     refused(&keyboss(folder.path(), &arguments[..4]), &["own.yaml:4", "not in envs/default.yaml"]);
 }
+
+#[test]
+fn shells_and_man_know_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = keyboss(folder.path(), arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(&["completions", shell]);
+        for word in ["deploy", "logs", "open", "follow"] {
+            assert!(script.contains(word), "{word} is not in that of {shell}");
+        }
+    }
+    let script = folder.path().join("keyboss.bash");
+    fs::write(&script, run(&["completions", "bash"])).unwrap();
+    // What a person completes after `keyboss open gra`.
+    let completes = "source keyboss.bash; COMP_WORDS=(keyboss open gra); COMP_CWORD=2; _keyboss keyboss gra open; echo \
+                     \"${COMPREPLY[*]}\"";
+    let output = Command::new("bash").args(["-c", completes]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "grafana\n", "{output:?}");
+
+    assert!(run(&["man"]).starts_with(".ie"), "{}", run(&["man"]));
+    run(&["man", "--out", "."]);
+    for page in ["keyboss.1", "keyboss-deploy.1", "keyboss-logs.1", "keyboss-backup-restore.1"] {
+        let text = fs::read_to_string(folder.path().join(page)).unwrap();
+        assert!(text.contains(".SH SYNOPSIS"), "{page}: {text}");
+    }
+    refused(&keyboss(folder.path(), &["man", "--out", "nowhere"]), &["cannot be written into nowhere"]);
+    refused(&keyboss(folder.path(), &["completions", "tcsh"]), &["tcsh", "bash"]);
+}

@@ -189,7 +189,8 @@ where
     }
 }
 
-fn watching_is_denied(error: &watcher::Error) -> bool {
+/// Whether a watch cannot go on because the user may not watch.
+pub fn watching_is_denied(error: &watcher::Error) -> bool {
     let (watcher::Error::InitialListFailed(kube::Error::Api(status))
     | watcher::Error::WatchStartFailed(kube::Error::Api(status))
     | watcher::Error::WatchError(status)) = error

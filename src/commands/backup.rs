@@ -16,7 +16,7 @@ use place::{Needs, place};
 use crate::backup::{CHECKS, DUMPS, fetch};
 use crate::cli::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, StatusArgs};
 use crate::cluster::Cluster;
-use crate::report::{Output, Redactor, aside, backups, print_json, print_lines};
+use crate::report::{Output, Redactor, backups, note, print_json, print_lines};
 
 /// Takes a backup, lists them, verifies, restores or fetches one.
 ///
@@ -73,7 +73,7 @@ pub async fn run(arguments: BackupArgs, redactor: Redactor) -> Result<ExitCode> 
 /// # Errors
 /// When one of the two fails.
 pub async fn save(cluster: &Cluster, redactor: &Redactor) -> Result<()> {
-    match now(cluster, |line| aside(&line, redactor)).await? {
+    match now(cluster, |line| note(&line, redactor)).await? {
         ExitCode::SUCCESS => Ok(()),
         _ => bail!("its log above says why"),
     }

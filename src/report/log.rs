@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anyhow::Error;
 use tracing_subscriber::EnvFilter;
 
+use super::scrub::clean;
 use super::text::printable;
 use super::{RedactingWriter, Redactor};
 
@@ -24,12 +25,12 @@ pub fn log_to_stderr(verbose: u8, redactor: Redactor) {
         .init();
 }
 
-/// Tells a line on stderr, beside what the command prints, if anybody listens.
-pub fn aside(line: &str, redactor: &Redactor) {
-    let _ = writeln!(io::stderr(), "{}", printable(&redactor.redact(line)));
-}
-
 /// Says why the command ended, on stderr, if anybody listens.
 pub fn error(error: &Error, redactor: &Redactor) {
     let _ = writeln!(io::stderr(), "keyboss: {}", printable(&redactor.redact(&format!("{error:#}"))));
+}
+
+/// Says something beside what is printed, on stderr, if anybody listens.
+pub fn note(words: &str, redactor: &Redactor) {
+    let _ = writeln!(io::stderr(), "keyboss: {}", clean(words, redactor));
 }

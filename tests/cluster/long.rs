@@ -1,5 +1,6 @@
-//! An old installation that is taken over, backups, what a doctor says, failovers, failures one by one, initial fields, monitoring,
-//! load, resets, transactions, a tenant's rights, and every way in which PostgreSQL and Redis may die.
+//! An old installation that is taken over, backups and their copies, what a doctor says, failovers, failures one by one,
+//! initial fields, logs and forwarded ports, monitoring, load, resets, transactions, a tenant's rights, and every way in
+//! which PostgreSQL and Redis may die.
 
 mod adopt;
 mod backup;
@@ -8,6 +9,7 @@ mod failover;
 mod failures;
 mod initial;
 mod kills;
+mod logs;
 mod monitoring;
 mod off_site;
 mod reset;

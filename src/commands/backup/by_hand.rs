@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::common::{FAILED, INTERRUPTED};
+use super::super::interrupt::told_to_stop;
 use crate::backup::ByHand;
 use crate::cluster::Cluster;
 use crate::report::{Redactor, print_lines};
@@ -31,16 +31,4 @@ pub async fn by_hand(cluster: &Cluster, cron: &str, command: &[&str], tell: impl
 pub fn say(redactor: &Redactor) -> impl FnMut(String) {
     let redactor = redactor.clone();
     move |line| drop(print_lines(&[line], &redactor))
-}
-
-/// Waits for SIGINT, SIGTERM or SIGHUP.
-pub async fn told_to_stop() -> Result<()> {
-    let [mut interrupt, mut terminate, mut hangup] =
-        [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-    }
-    Ok(())
 }

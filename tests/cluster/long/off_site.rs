@@ -57,7 +57,7 @@ fn places(shop: &Shop) -> Vec<(String, bool, Value)> {
 fn a_lost_namespace_comes_back_from_the_store() {
     let (store, _store) = store();
     let endpoint = format!("backup.offSite.endpoint=http://store.{STORE}:8333");
-    let settings = [endpoint.as_str(), "backup.offSite.bucket=dumps", "backup.offSite.schedule=* * * * *"];
+    let settings = [endpoint.as_str(), "backup.offSite.bucket=dumps", "backup.offSite.schedule=\"* * * * *\""];
     let alone = Namespace(SHOP.to_owned()).alone();
     let refused = Shop::local(SHOP).with(&settings, &[]).deploy(&[]);
     assert!(
