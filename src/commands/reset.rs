@@ -47,7 +47,8 @@ pub async fn plan(request: Request, run: &RunArgs, redactor: &Redactor) -> Resul
 pub async fn back_up(reset: &Reset, request: &Request, arguments: &DeployArgs, redactor: &Redactor) -> Result<()> {
     let run = &arguments.run;
     let is_offered = reset.is_loss() && !run.yes && !run.with_backups;
-    if !arguments.backup_first && !(is_offered && accepts("Take a backup of the database first?")?) {
+    let is_wanted = arguments.backup_first || is_offered && accepts("Take a backup of the database first?")?;
+    if !is_wanted {
         return Ok(());
     }
     let kinds =
