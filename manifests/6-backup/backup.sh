@@ -103,12 +103,11 @@ fi
 [[ -n $dumped ]] || fail "the dump was not written to its end; $(free_bytes) bytes are free on the volume"
 
 sync "$dump"
-gzip --test "$dump" || fail "the file cannot be unpacked"
+# Unpacked once, for both: whether that is possible, and pg_dump's last words. Newer versions close a psql block after them.
+last=$(gzip --decompress --stdout "$dump" | tail --lines=10) || fail "the file cannot be unpacked"
+grep '^-- PostgreSQL database dump complete$' <<<"$last" >/dev/null || fail "the dump is cut short"
 bytes=$(size "$dump")
 ((bytes >= min_bytes)) || fail "$bytes bytes are no backup of a shop"
-# pg_dump's last words. Newer versions close a psql block after them.
-gzip --decompress --stdout "$dump" | tail --lines=10 | grep '^-- PostgreSQL database dump complete$' >/dev/null ||
-  fail "the dump is cut short"
 tables=$(($(wc --lines <"$contents") - 1))
 ((tables > 0)) || fail "the dump holds no table"
 

@@ -1,5 +1,8 @@
 //! The daily dump of real servers: it says what is in it, it can be restored, and what goes wrong with one costs no other.
 
+mod speed;
+mod writers;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
