@@ -15,6 +15,10 @@ use super::{Cluster, Fault, call};
 /// How long a log that is followed may be silent before it is asked for again: the connection may be dead.
 const SILENCE: Duration = Duration::from_secs(300);
 
+/// What a kubelet answers instead of a log whose container is removed, with status 200 and without a time
+/// (`GetKubeletContainerLogs` in pkg/kubelet/kubelet_pods.go). Its own status of the pod may still name that container.
+pub const REMOVED: &str = "unable to retrieve container logs for ";
+
 /// A line of a log.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LogLine {
@@ -88,7 +92,10 @@ impl Cluster {
         let state = (Box::pin(lines.lines()), Timestamp::MIN);
         Ok(futures::stream::unfold(state, |(mut lines, before)| async move {
             let line = match timeout(SILENCE, lines.next()).await {
-                Ok(line) => line?.map(|line| LogLine::read(&line, before)),
+                Ok(line) => line?.and_then(|line| match line.starts_with(REMOVED) {
+                    true => Err(io::Error::new(io::ErrorKind::NotFound, line)),
+                    false => Ok(LogLine::read(&line, before)),
+                }),
                 Err(_) => Err(io::ErrorKind::TimedOut.into()),
             };
             let before = line.as_ref().map_or(before, |line| line.at);

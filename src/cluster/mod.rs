@@ -36,7 +36,7 @@ pub use fields::{Fields, step};
 pub use kinds::{Served, serve};
 pub use live::Live;
 pub use lock::{LOCK_NAME, Lock, LockKind, LockState, LockTimes, Permit};
-pub use logs::{LogLine, LogRequest};
+pub use logs::{LogLine, LogRequest, REMOVED};
 pub use managed_fields::{is_owned, last_change};
 pub use ownership::is_known;
 pub use port_forward::Tunnel;

@@ -1,16 +1,22 @@
 //! The logs of a workload as they are now.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, bail};
 use futures::stream::{self, StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
+use tokio::time::sleep;
 
 use super::merge::merge;
 use super::owners::Owners;
 use super::source::{all, containers, short, source};
 use super::state::{State, has_previous, state};
 use super::{Asked, Said, Workload};
-use crate::cluster::{Cluster, Fault, LogLine, LogRequest};
+use crate::cluster::{Cluster, Fault, LogLine, LogRequest, REMOVED};
 
+/// How often a kubelet is asked again for the log of a container that is removed, and when.
+const ATTEMPTS: usize = 10;
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 /// So many logs are read at once.
 const AT_ONCE: usize = 8;
 
@@ -85,12 +91,28 @@ async fn log(cluster: &Cluster, pod: &Pod, container: String, asked: &Asked) -> 
         ..LogRequest::default()
     };
     let name = pod.metadata.name.as_deref().unwrap_or_default();
-    match whole(cluster, name, &request).await {
+    let mut found = whole(cluster, name, &request).await;
+    for _ in 0..ATTEMPTS {
+        if !is_removed(&found) {
+            break;
+        }
+        sleep(LOOK_AGAIN).await;
+        found = whole(cluster, name, &request).await;
+    }
+    if is_removed(&found) {
+        return Ok(Err(format!("{source} has no log any more: its node has removed it")));
+    }
+    match found {
         Ok(lines) => Ok(Ok((source, lines))),
         // Gone since, or its log is.
         Err(fault) if matches!(fault.code(), Some(400 | 404)) => Ok(Err(format!("{source} has no log: {fault}"))),
         Err(fault) => Err(fault).with_context(|| format!("the log of {source} cannot be read")),
     }
+}
+
+/// Whether the container whose log was asked for is removed; the kubelet may know the next one in a moment.
+fn is_removed(found: &Result<Vec<LogLine>, Fault>) -> bool {
+    matches!(found, Err(Fault::Unreachable(why)) if why.starts_with(REMOVED))
 }
 
 /// A log as far as it goes now.
