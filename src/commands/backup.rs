@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use by_hand::{by_hand, say};
-use off_site::{bring, bring_newest, catalogue, copy};
+use off_site::{bring, bring_newest, brought, catalogue, copy};
 use place::{Needs, place};
 
 use crate::backup::{CHECKS, DUMPS, fetch};
@@ -51,18 +51,15 @@ pub async fn run(arguments: BackupArgs, redactor: Redactor) -> Result<ExitCode> 
         }
         BackupCommand::Restore(RestoreArgs { name, to: None, yes, place: at }) => {
             let place = place(&at, Needs::Replacing).await?;
-            bring(&place.cluster, &name, &redactor).await?;
-            let catalogue = catalogue(&place.cluster, &redactor).await?;
-            replaced::replace(&place, catalogue.find(&name)?, yes, &redactor).await
+            let backup = brought(&place.cluster, &name, &redactor).await?;
+            replaced::replace(&place, &backup, yes, &redactor).await
         }
         BackupCommand::Undo(at) => replaced::undo(&place(&at, Needs::Replacing).await?, &redactor).await,
         BackupCommand::Fetch(FetchArgs { name, file, place: at }) => {
             let cluster = place(&at, Needs::Fetching).await?.cluster;
-            bring(&cluster, &name, &redactor).await?;
-            let catalogue = catalogue(&cluster, &redactor).await?;
-            let backup = catalogue.find(&name)?;
-            fetch(&cluster, backup, &file, backups::transfer(backup.bytes)).await?;
-            print_lines(&[backups::fetched(&file, backup)], &redactor)?;
+            let backup = brought(&cluster, &name, &redactor).await?;
+            fetch(&cluster, &backup, &file, backups::transfer(backup.bytes)).await?;
+            print_lines(&[backups::fetched(&file, &backup)], &redactor)?;
             Ok(ExitCode::SUCCESS)
         }
     }

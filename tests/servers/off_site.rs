@@ -16,6 +16,8 @@ use crate::postgres::{ZERO, sql};
 
 /// Its credentials, which nothing may print.
 const KEY: [&str; 2] = ["keyboss", "a-key-that-nobody-sees"];
+/// Those of somebody who may list and read.
+const READS_ONLY: [&str; 2] = ["reader", "another-key-that-nobody-sees"];
 const ENDPOINT: &str = "http://127.0.0.1:8333";
 /// How long the store may take to begin.
 const BEGINS: Duration = Duration::from_secs(60);
@@ -34,8 +36,9 @@ impl Store {
         let dir = tempfile::Builder::new().prefix("keyboss-store-").tempdir().unwrap();
         let identity = format!(
             r#"{{"identities": [{{"name": "keyboss", "credentials": [{{"accessKey": "{}", "secretKey": "{}"}}],
-                "actions": ["Admin", "Read", "Write", "List"]}}]}}"#,
-            KEY[0], KEY[1]
+                "actions": ["Admin", "Read", "Write", "List"]}}, {{"name": "reader",
+                "credentials": [{{"accessKey": "{}", "secretKey": "{}"}}], "actions": ["Read", "List"]}}]}}"#,
+            KEY[0], KEY[1], READS_ONLY[0], READS_ONLY[1]
         );
         fs::write(dir.path().join("s3.json"), identity).unwrap();
         let mut store = Self { network, server: None, dir };
@@ -140,7 +143,7 @@ fn files(folder: &Path) -> Vec<String> {
 /// A dump of that day with its manifest; what is in it does not matter to a store.
 fn write(folder: &Path, day: u32) -> String {
     let name = format!("keyboss-202601{day:02}T020000Z");
-    let dump: Vec<u8> = (0..200_000_u32 * day).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let dump: Vec<u8> = (0..400_000_u32 * day).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
     let digest: String = Sha256::digest(&dump).iter().map(|byte| format!("{byte:02x}")).collect();
     let manifest = format!(
         r#"{{"time": "2026-01-{day:02}T02:00:00Z", "database": "saleor", "server": "15.4", "timeline": 1, "lsn": "0/1",
@@ -225,6 +228,11 @@ fn what_goes_wrong_with_a_copy_costs_no_dump() {
     assert_eq!(store.names(folder, &[]), [second, third]);
     assert_eq!(store.request(&["-I"], &object), "404");
     assert_eq!(store.request(&["-I"], "keyboss/notes.txt"), "200");
+
+    // An upload that is refused ends, however much was to be sent.
+    let large = write(folder, 28);
+    let reads = [("BACKUP_S3_ACCESS_KEY_ID", READS_ONLY[0]), ("BACKUP_S3_SECRET_ACCESS_KEY", READS_ONLY[1])];
+    store.fails(folder, &["ship"], &reads, &format!("{large} is not copied: bucket dumps of"));
 
     for (variable, value, words) in [
         ("BACKUP_S3_SECRET_ACCESS_KEY", "another-key", "SignatureDoesNotMatch"),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 
 use super::by_hand::{by_hand, say};
-use crate::backup::{ByHand, CHECKS, Catalogue, OFF_SITE};
+use crate::backup::{Backup, ByHand, CHECKS, Catalogue, OFF_SITE};
 use crate::cluster::Cluster;
 use crate::render::ObjectId;
 use crate::report::{Redactor, error};
@@ -44,13 +44,27 @@ pub async fn catalogue(cluster: &Cluster, redactor: &Redactor) -> Result<Catalog
 /// # Errors
 /// When there is no such dump anywhere, or it cannot be brought.
 pub async fn bring(cluster: &Cluster, name: &str, redactor: &Redactor) -> Result<()> {
-    if !has_store(cluster).await? {
-        return Ok(());
+    if has_store(cluster).await? {
+        brought(cluster, name, redactor).await?;
     }
-    let catalogue = catalogue(cluster, redactor).await?;
-    if catalogue.find(name)?.on_volume {
-        return Ok(());
+    Ok(())
+}
+
+/// The dump of that name, on the volume.
+///
+/// # Errors
+/// As those of [`bring`].
+pub async fn brought(cluster: &Cluster, name: &str, redactor: &Redactor) -> Result<Backup> {
+    let found = catalogue(cluster, redactor).await?.find(name)?.clone();
+    if found.on_volume {
+        return Ok(found);
     }
+    pull(cluster, name, redactor).await?;
+    // A copy is of another size where it is encrypted.
+    Ok(catalogue(cluster, redactor).await?.find(name)?.clone())
+}
+
+async fn pull(cluster: &Cluster, name: &str, redactor: &Redactor) -> Result<()> {
     let mut tell = say(redactor);
     tell(format!("{name} is off site only: bringing it to the volume"));
     let job = ByHand::start(cluster, OFF_SITE, &["keyboss", "off-site", "pull", name]).await?;
@@ -69,7 +83,7 @@ pub async fn bring_newest(cluster: &Cluster, redactor: &Redactor) -> Result<()> 
         return Ok(());
     }
     match catalogue(cluster, redactor).await?.backups.last() {
-        Some(newest) if !newest.on_volume => bring(cluster, &newest.name, redactor).await,
+        Some(newest) if !newest.on_volume => pull(cluster, &newest.name, redactor).await,
         _ => Ok(()),
     }
 }
