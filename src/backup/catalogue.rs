@@ -32,6 +32,11 @@ pub struct Manifest {
     pub tables: BTreeMap<String, u64>,
 }
 
+/// A SHA-256, as manifests have it.
+pub fn hexadecimal(digest: [u8; 32]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// One dump.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Backup {

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 
+use super::catalogue::hexadecimal;
 use super::{Backup, ByHand, CHECKS};
 use crate::cluster::Cluster;
 
@@ -66,7 +67,7 @@ async fn receive(
     if bytes != backup.bytes {
         bail!("{bytes} of {} bytes have arrived", backup.bytes);
     }
-    let found: String = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let found = hexadecimal(digest.finalize().into());
     match &backup.manifest {
         Some(manifest) if manifest.sha256 != found => bail!("its SHA-256 is {found}, and was {}", manifest.sha256),
         _ => Ok(()),

@@ -9,9 +9,10 @@ use rustix::fs::{FlockOperation, flock};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 
-use super::store::{Copied, Store, hexadecimal};
+use super::store::{Copied, Store};
 use super::volume;
 use crate::backup::Manifest;
+use crate::backup::catalogue::hexadecimal;
 
 /// Brings a dump and its manifest to the volume, under their names only when they are whole.
 ///

@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use tokio::fs::File;
 
 use super::names::{DUMP, MANIFEST, time_of};
-use super::store::{Store, digest_of, hexadecimal};
+use super::store::{Store, digest_of};
 use super::volume;
 use crate::backup::Manifest;
+use crate::backup::catalogue::hexadecimal;
 
 /// The newest copy of a store.
 #[derive(Clone, Debug, PartialEq)]

@@ -303,8 +303,3 @@ pub async fn digest_of(mut input: impl AsyncRead + Unpin) -> Result<([u8; 32], u
         bytes += count as u64;
     }
 }
-
-/// Hexadecimal, as manifests have it.
-pub fn hexadecimal(digest: [u8; 32]) -> String {
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
