@@ -36,7 +36,8 @@ done
 [[ -n $base ]] || fail "$moment cannot be restored, but what was there $spans"
 
 # What was backed up, and WAL as far as the server lets it grow.
-needed=$(($(grep --only-matching '"Size": [0-9]*' "$base/backup_manifest" | awk '{ sum += $2 } END { printf "%d", sum }') * 5 / 4 + 640 * 1024 * 1024))
+bytes=$(sed -n 's/.*"Size": \([0-9]*\).*/\1/p' "$base/backup_manifest" | paste --serial --delimiters=+)
+needed=$(((bytes) * 5 / 4 + 640 * 1024 * 1024))
 free=$(df --output=avail --block-size=1 "$scratch" | tail -n 1)
 ((free > needed)) || fail "$free bytes are free in $scratch, and restoring the base backup of ${base##*/} may take $needed"
 
@@ -66,12 +67,13 @@ cat >"$scratch/server.conf" <<CONF
 listen_addresses = ''
 unix_socket_directories = '$scratch'
 hba_file = '$scratch/hba.conf'
+dynamic_shared_memory_type = mmap
 timezone = UTC
 fsync = off
 full_page_writes = off
 max_wal_size = 256MB
 restore_command = 'bash $scripts/wal.sh "$wal" %f %p'
-recovery_target_time = '$moment'
+recovery_target_time = '${moment%Z}+00'
 recovery_target_action = pause
 recovery_target_timeline = latest
 max_standby_archive_delay = -1

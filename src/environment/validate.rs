@@ -75,7 +75,10 @@ pub fn validate(values: &Values) -> Checked {
         return Err(fault("backup.pointInTime.baseEveryHours", "must be from 1 to 8760 (a year)"));
     }
     if values.backup.point_in_time.keep_bases == 0 {
-        return Err(fault("backup.pointInTime.keepBases", "must be at least 1, or there would be nothing to restore from"));
+        return Err(fault(
+            "backup.pointInTime.keepBases",
+            "must be at least 1, or there would be nothing to restore from",
+        ));
     }
     credentials("clients.kubeStateMetrics", &values.clients.kube_state_metrics)?;
     credentials("clients.prometheus", &values.clients.prometheus)?;
