@@ -2,7 +2,11 @@
 
 mod backup;
 mod exporter;
+mod logs;
+mod off_site;
+mod open;
 mod place;
+mod shell;
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -13,7 +17,11 @@ use clap::{Args, Parser, Subcommand};
 
 pub use backup::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, VerifyArgs};
 pub use exporter::ExporterArgs;
+pub use logs::LogsArgs;
+pub use off_site::{OffSiteArgs, OffSiteCommand};
+pub use open::OpenArgs;
 pub use place::{AnyEnvironmentArgs, ClusterArgs, EnvironmentArgs, InClusterArgs};
+pub use shell::{CompletionsArgs, ManArgs};
 
 use crate::pipeline::Selection;
 use crate::rehearsal::scenario::Scenario;
@@ -47,6 +55,12 @@ pub enum Command {
     History(HistoryArgs),
     /// Say how the shop stands: the release in place, who leads, and what every workload lacks.
     Status(StatusArgs),
+    /// Say whether a deploy would work, before it is tried, and what to do where it would not.
+    Doctor(StatusArgs),
+    /// Show what a workload's pods have written, and what they write next.
+    Logs(LogsArgs),
+    /// Lead a port of this machine to the shop, its dashboard or its monitoring; or list them.
+    Open(OpenArgs),
     /// Say who holds the lock of an environment, and break it, if you know that its holder is dead.
     Unlock(ConfirmedArgs),
     /// Take a backup of the database, list them, verify or fetch one.
@@ -59,6 +73,13 @@ pub enum Command {
     Watchdog(WatchdogArgs),
     /// Probe the shop and publish Prometheus' metrics of it; runs in the cluster.
     Exporter(ExporterArgs),
+    /// Copy the dumps to an S3-compatible store, list the copies, bring one back; runs in the cluster.
+    OffSite(OffSiteArgs),
+    /// Print the completions of a shell: bash, zsh, fish, elvish or powershell.
+    Completions(CompletionsArgs),
+    /// Print the manual page.
+    #[command(hide = true)]
+    Man(ManArgs),
 }
 
 /// Arguments of `keyboss rollback`.
@@ -107,6 +128,10 @@ pub struct DeployArgs {
     /// Ask the server what would change, and write nothing.
     #[arg(long)]
     pub dry_run: bool,
+
+    /// With --reset: take a backup before anything is deleted, and delete nothing if that fails.
+    #[arg(long, requires = "reset", conflicts_with_all = ["with_backups", "dry_run"])]
+    pub backup_first: bool,
 }
 
 /// Arguments of `keyboss rehearse`.
@@ -212,7 +237,7 @@ pub struct HistoryArgs {
     pub of: StatusArgs,
 }
 
-/// Arguments of `keyboss status`.
+/// Arguments of `keyboss status` and `keyboss doctor`.
 #[derive(Args, Debug)]
 pub struct StatusArgs {
     /// Which environment.

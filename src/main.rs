@@ -33,12 +33,18 @@ async fn main() -> ExitCode {
         Command::Rollback(arguments) => commands::rollback::run(arguments, redactor.clone()).await,
         Command::History(arguments) => done(commands::history::run(arguments, redactor.clone()).await),
         Command::Status(arguments) => done(commands::status::run(arguments, redactor.clone()).await),
+        Command::Doctor(arguments) => commands::doctor::run(arguments, redactor.clone()).await,
+        Command::Logs(arguments) => done(commands::logs::run(arguments, redactor.clone()).await),
+        Command::Open(arguments) => done(commands::open::run(arguments, redactor.clone()).await),
         Command::Unlock(arguments) => done(commands::unlock::run(arguments, redactor.clone()).await),
         Command::Backup(arguments) => commands::backup::run(arguments, redactor.clone()).await,
         Command::Render(arguments) => done(commands::render::run(&arguments)),
         Command::Failover(arguments) => done(commands::failover::run(arguments, redactor.clone()).await),
         Command::Watchdog(arguments) => done(commands::watchdog::run(arguments, &redactor).await),
+        Command::Completions(arguments) => done(commands::shell::completions(&arguments)),
+        Command::Man(arguments) => done(commands::shell::man(&arguments)),
         Command::Exporter(arguments) => done(commands::exporter::run(arguments).await),
+        Command::OffSite(arguments) => commands::off_site::run(arguments, redactor.clone()).await,
     };
     outcome.unwrap_or_else(|error| {
         report::error(&error, &redactor);

@@ -110,7 +110,9 @@ fn a_reset_that_nobody_can_agree_to_is_refused() {
     for part in [&["--from", "4"][..], &["--only", "config"], &["--resume"]] {
         refused(&keyboss(folder.path(), &[&reset[..], &["--yes"], part].concat()), &["cannot be used with"]);
     }
-    for alone in ["--with-backups", "--yes"] {
+    let [saves, drops] = ["--backup-first", "--with-backups"];
+    refused(&keyboss(folder.path(), &[&reset[..], &["--yes", saves, drops]].concat()), &["cannot be used with"]);
+    for alone in ["--with-backups", "--backup-first", "--yes"] {
         refused(&keyboss(folder.path(), &["deploy", "--local", alone]), &["--reset"]);
     }
 }
@@ -124,6 +126,37 @@ fn a_missing_kubeconfig_and_an_unreachable_cluster_are_clear() {
     let logged = keyboss(folder.path(), &["deploy", "--local", "-v"]);
     refused(&logged, &["connecting", "k3d-x", "cannot be reached"]);
     assert!(!logged.stderr.contains(&0x1b), "colours without a terminal: {logged:?}");
+}
+
+#[test]
+fn a_doctor_says_what_it_cannot_reach_and_checks_the_rest() {
+    let folder = folder("k3d-x", "keyboss");
+    let output = keyboss(folder.path(), &["doctor", "--local"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    let line = |check: &str| {
+        text.lines().find(|line| line[6..].starts_with(check)).unwrap_or_else(|| panic!("{check}: {text}"))
+    };
+    assert!(line("server").starts_with("fail") && line("server").contains("127.0.0.1:1"), "{text}");
+    assert!(line("server").contains("cannot be reached"), "{text}");
+    for (check, verdict) in
+        [("manifests", "ok"), ("context", "ok"), ("dns", "ok"), ("quota", "warn"), ("rights", "warn")]
+    {
+        assert!(line(check).starts_with(verdict), "{check}: {text}");
+    }
+    assert!(line("quota").contains("not checked: the API server does not answer"), "{text}");
+    assert!(
+        text.lines().last().unwrap().contains("would not work: 1 failure; 14 warnings; first, server: see that"),
+        "{text}"
+    );
+    refused(&keyboss(folder.path(), &["doctor", "--env", "prod"]), &["there is no environment prod"]);
+    refused(&keyboss(folder.path(), &["doctor", "--local", "--context", "no"]), &["no context \"no\""]);
+    refused(&keyboss(folder.path(), &["doctor", "--local", "--set", "ingress.clas=x"]), &["did you mean"]);
+    // It would be refused, and the rest is said all the same.
+    let elsewhere = self::folder("production", "default");
+    let output = keyboss(elsewhere.path(), &["doctor", "--local"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("fail  context") && text.contains("fail  server"), "{text}");
 }
 
 #[test]
@@ -159,4 +192,36 @@ fn a_project_of_ones_own_replaces_the_built_in_one() {
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.contains("a: hello") && text.contains("managed-by: keyboss"), "{output:?}");
     refused(&keyboss(folder.path(), &arguments[..4]), &["own.yaml:4", "not in envs/default.yaml"]);
+}
+
+#[test]
+fn shells_and_man_know_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = |arguments: &[&str]| {
+        let output = keyboss(folder.path(), arguments);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(&["completions", shell]);
+        for word in ["deploy", "logs", "open", "follow"] {
+            assert!(script.contains(word), "{word} is not in that of {shell}");
+        }
+    }
+    let script = folder.path().join("keyboss.bash");
+    fs::write(&script, run(&["completions", "bash"])).unwrap();
+    // What a person completes after `keyboss open gra`.
+    let completes = "source keyboss.bash; COMP_WORDS=(keyboss open gra); COMP_CWORD=2; _keyboss keyboss gra open; echo \
+                     \"${COMPREPLY[*]}\"";
+    let output = Command::new("bash").args(["-c", completes]).current_dir(folder.path()).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "grafana\n", "{output:?}");
+
+    assert!(run(&["man"]).starts_with(".ie"), "{}", run(&["man"]));
+    run(&["man", "--out", "."]);
+    for page in ["keyboss.1", "keyboss-deploy.1", "keyboss-logs.1", "keyboss-backup-restore.1"] {
+        let text = fs::read_to_string(folder.path().join(page)).unwrap();
+        assert!(text.contains(".SH SYNOPSIS"), "{page}: {text}");
+    }
+    refused(&keyboss(folder.path(), &["man", "--out", "nowhere"]), &["cannot be written into nowhere"]);
+    refused(&keyboss(folder.path(), &["completions", "tcsh"]), &["tcsh", "bash"]);
 }

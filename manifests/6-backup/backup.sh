@@ -70,11 +70,24 @@ caught_up_standby() {
   return 1
 }
 
+# Every few seconds, beside the dump, until it is killed.
+tell_progress() {
+  while sleep "${PROGRESS_SECONDS:-5}"; do
+    [[ ! -s $dump ]] || log "$(size "$dump") bytes of the dump are written"
+  done
+}
+
 # In the background and waited for, so that a signal does not have to wait for its end. The lock is this script's alone.
 dump_of() {
   log "dumping ${PGDATABASE:-} of $1"
   PGHOST=$1 BACKUP_FILE=$dump sql --file="$scripts/dump.sql" >"$contents" 9>&- &
-  wait $! && [[ -s $contents ]]
+  local dumping=$! progress status=0
+  tell_progress 9>&- &
+  progress=$!
+  wait $dumping || status=$?
+  kill $progress
+  wait $progress 2>/dev/null || true
+  ((status == 0)) && [[ -s $contents ]]
 }
 
 began=$SECONDS
@@ -90,12 +103,11 @@ fi
 [[ -n $dumped ]] || fail "the dump was not written to its end; $(free_bytes) bytes are free on the volume"
 
 sync "$dump"
-gzip --test "$dump" || fail "the file cannot be unpacked"
+# Unpacked once, for both: whether that is possible, and pg_dump's last words. Newer versions close a psql block after them.
+last=$(gzip --decompress --stdout "$dump" | tail --lines=10) || fail "the file cannot be unpacked"
+grep '^-- PostgreSQL database dump complete$' <<<"$last" >/dev/null || fail "the dump is cut short"
 bytes=$(size "$dump")
 ((bytes >= min_bytes)) || fail "$bytes bytes are no backup of a shop"
-# pg_dump's last words. Newer versions close a psql block after them.
-gzip --decompress --stdout "$dump" | tail --lines=10 | grep '^-- PostgreSQL database dump complete$' >/dev/null ||
-  fail "the dump is cut short"
 tables=$(($(wc --lines <"$contents") - 1))
 ((tables > 0)) || fail "the dump holds no table"
 

@@ -38,8 +38,20 @@ sql --dbname=postgres --set=name="$database" <<<'CREATE DATABASE :"name" TEMPLAT
 trap 'sql --dbname=postgres --set=name="$database" <<<"DROP DATABASE IF EXISTS :\"name\" WITH (FORCE)"' EXIT
 trap 'exit 143' TERM INT
 began=$SECONDS
-gzip --decompress --stdout "$dump" | sql --dbname="$database" --single-transaction >/dev/null &
-wait $! || fail "$name cannot be restored"
+bytes=$(stat --format=%s "$dump")
+exec 8<"$dump"
+gzip --decompress --stdout <&8 | sql --dbname="$database" --single-transaction >/dev/null 8<&- &
+restoring=$!
+# How far the file is read.
+while sleep "${PROGRESS_SECONDS:-5}"; do
+  log "$(sed -n 's/^pos:[[:space:]]*//p' /proc/$$/fdinfo/8) of $bytes bytes are read"
+done &
+progress=$!
+status=0
+wait $restoring || status=$?
+kill $progress
+wait $progress 2>/dev/null || true
+((status == 0)) || fail "$name cannot be restored"
 
 tables=$(sql --dbname="$database" --file="$scripts/tables.sql")
 if [[ -r $manifest ]]; then

@@ -1,4 +1,4 @@
-//! What the volume of the dumps holds, as `manifests/6-backup/list.sh` tells it.
+//! The dumps that there are: on the volume, as `manifests/6-backup/list.sh` tells it, and off site.
 
 use std::collections::BTreeMap;
 
@@ -39,16 +39,29 @@ pub struct Backup {
     pub name: String,
     /// The size of its file.
     pub bytes: u64,
-    /// What it holds; None for one that an older keyboss has written.
+    /// What it holds; None for one that an older keyboss has written, or whose copy cannot be decrypted.
     pub manifest: Option<Manifest>,
+    /// Whether it is on the volume.
+    #[serde(default, rename = "onVolume")]
+    pub on_volume: bool,
+    /// Whether the store off site has it; None where there is no store, or it did not answer.
+    #[serde(default, rename = "offSite")]
+    pub off_site: Option<bool>,
 }
 
-/// Every dump of a volume.
+impl Backup {
+    /// A copy in the store off site.
+    pub fn off_site(name: String, bytes: u64, manifest: Option<Manifest>) -> Self {
+        Self { name, bytes, manifest, on_volume: false, off_site: Some(true) }
+    }
+}
+
+/// Every dump of a shop.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Catalogue {
     /// The oldest first.
     pub backups: Vec<Backup>,
-    /// The bytes that are free.
+    /// The bytes that are free on the volume.
     pub free: u64,
 }
 
@@ -64,11 +77,32 @@ impl Catalogue {
             let value: Value = serde_json::from_str(line).with_context(what)?;
             match value["free"].as_u64() {
                 Some(free) => catalogue.free = free,
-                None => catalogue.backups.push(serde_json::from_value(value).with_context(what)?),
+                None => {
+                    let listed: Backup = serde_json::from_value(value).with_context(what)?;
+                    catalogue.backups.push(Backup { on_volume: true, ..listed });
+                }
             }
         }
         catalogue.backups.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(catalogue)
+    }
+
+    /// The same, and what the store off site holds, as `keyboss off-site list` has printed it.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn with_off_site(mut self, lines: &[String]) -> Result<Self> {
+        self.backups.iter_mut().for_each(|backup| backup.off_site = Some(false));
+        for line in lines {
+            let copy: Backup = serde_json::from_str(line)
+                .with_context(|| format!("the list of copies off site has the line {line:?}"))?;
+            match self.backups.iter_mut().find(|backup| backup.name == copy.name) {
+                Some(backup) => backup.off_site = Some(true),
+                None => self.backups.push(copy),
+            }
+        }
+        self.backups.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(self)
     }
 
     /// The backup of that name.
@@ -114,5 +148,13 @@ mod tests {
         let known = "there are: keyboss-20260102T020000Z, keyboss-20260101T020000Z";
         assert_eq!(why, format!("there is no backup \"keyboss-2\"; {known}"));
         assert!(Catalogue::read(&["bash: no such file".to_owned()]).is_err());
+
+        // One is on both, one on the volume only, one in the store only.
+        let copies = ["keyboss-20260102T020000Z", "keyboss-20251231T020000Z"];
+        let copies = copies.map(|name| serde_json::to_string(&Backup::off_site(name.to_owned(), 7, None)).unwrap());
+        let both = catalogue.with_off_site(&copies).unwrap();
+        let places: Vec<_> = both.backups.iter().map(|backup| (backup.on_volume, backup.off_site)).collect();
+        assert_eq!(places, [(false, Some(true)), (true, Some(false)), (true, Some(true))]);
+        assert!(both.backups[2].manifest.is_some());
     }
 }

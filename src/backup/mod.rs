@@ -5,6 +5,7 @@ mod by_hand;
 mod catalogue;
 mod fetch;
 mod jobs;
+pub mod off_site;
 mod replace;
 mod rights;
 mod waiting;
@@ -19,5 +20,7 @@ pub use rights::{rights, rights_to_fetch, rights_to_replace};
 pub const DATABASE: &str = "saleor";
 /// The CronJob that writes dumps: its pods reach the database.
 pub const DUMPS: &str = "postgres-backup";
+/// The CronJob that copies them off site: its pods reach the dumps and the store. It is there where a store is set up.
+pub const OFF_SITE: &str = "postgres-off-site";
 /// The CronJob that restores them for a check: its pods reach the dumps, and no database.
 pub const CHECKS: &str = "postgres-verify";

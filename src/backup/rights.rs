@@ -22,6 +22,5 @@ pub fn rights_to_replace(namespace: &str) -> Vec<Access> {
 }
 
 fn access(namespace: &str, (verb, group, resource): (&str, &str, &str)) -> Access {
-    let [verb, group, resource, namespace] = [verb, group, resource, namespace].map(str::to_owned);
-    Access { verb, group, resource, namespace, name: String::new() }
+    Access::to(verb, group, resource, namespace)
 }

@@ -25,6 +25,14 @@ pub struct Access {
     pub name: String,
 }
 
+impl Access {
+    /// A verb on a resource of a namespace, whatever the object.
+    pub fn to(verb: &str, group: &str, resource: &str, namespace: &str) -> Self {
+        let [verb, group, resource, namespace] = [verb, group, resource, namespace].map(str::to_owned);
+        Self { verb, group, resource, namespace, name: String::new() }
+    }
+}
+
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.verb, self.resource)?;

@@ -4,6 +4,7 @@
 
 mod access;
 mod apply;
+mod around;
 mod clock;
 mod connect;
 mod delete;
@@ -13,9 +14,11 @@ mod fields;
 mod kinds;
 mod live;
 mod lock;
+mod logs;
 mod managed_fields;
 mod ownership;
 mod pods;
+mod port_forward;
 mod records;
 mod restore;
 mod scaled_object;
@@ -33,10 +36,13 @@ pub use fields::{Fields, step};
 pub use kinds::{Served, serve};
 pub use live::Live;
 pub use lock::{LOCK_NAME, Lock, LockKind, LockState, LockTimes, Permit};
+pub use logs::{LogLine, LogRequest, REMOVED};
 pub use managed_fields::{is_owned, last_change};
 pub use ownership::is_known;
+pub use port_forward::Tunnel;
 pub use records::{is_record, journals, next_release, unreadable};
-pub use watch::Watch;
+pub use typed::Namespaced;
+pub use watch::{FOLLOWED, Watch, watching_is_denied};
 
 use std::future::Future;
 

@@ -42,12 +42,13 @@ impl Cluster {
         call(self.typed::<Pod>().exec(pod, command.iter().copied(), &params)).await
     }
 
-    /// The pods of that `app.kubernetes.io/name`: a PodList.
+    /// The pods of these `app.kubernetes.io/name`s: a PodList.
     ///
     /// # Errors
     /// When they may not be listed.
-    pub async fn pods_named(&self, name: &str) -> Result<Value, Fault> {
-        let selector = format!("labelSelector=app.kubernetes.io/name%3D{name}");
+    pub async fn pods_named(&self, names: &[&str]) -> Result<Value, Fault> {
+        // app.kubernetes.io/name in (a,b)
+        let selector = format!("labelSelector=app.kubernetes.io/name%20in%20%28{}%29", names.join("%2C"));
         let uri = format!("/api/v1/namespaces/{}/pods?{selector}", self.namespace);
         call(self.client.request(whole(Request::get(uri))?)).await
     }

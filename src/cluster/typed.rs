@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use futures::Stream;
 use k8s_openapi::api::core::v1::Event;
-use kube::api::{Api, Patch, PatchParams, PostParams};
+use kube::api::{Api, ListParams, Patch, PatchParams, PostParams};
 use kube::core::NamespaceResourceScope;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, watcher};
@@ -41,6 +41,14 @@ impl Cluster {
     /// When it is not there, or cannot be read.
     pub async fn read<K: Namespaced>(&self, name: &str) -> Result<K, Fault> {
         call(self.typed::<K>().get(name)).await
+    }
+
+    /// Every object that has these labels (a selector; empty: any).
+    ///
+    /// # Errors
+    /// When they may not be listed.
+    pub async fn all<K: Namespaced>(&self, labels: &str) -> Result<Vec<K>, Fault> {
+        Ok(call(self.typed::<K>().list(&ListParams::default().labels(labels))).await?.items)
     }
 
     /// Creates an object.

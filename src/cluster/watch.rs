@@ -24,6 +24,18 @@ const POLL: Duration = Duration::from_secs(2);
 /// The first and the longest pause after a watch that failed.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(200), Duration::from_secs(5));
 
+/// What is watched: API group and plural name, as a right names them.
+pub const FOLLOWED: [(&str, &str); 8] = [
+    ("apps", "deployments"),
+    ("apps", "replicasets"),
+    ("apps", "statefulsets"),
+    ("batch", "jobs"),
+    ("", "persistentvolumeclaims"),
+    ("", "services"),
+    ("", "pods"),
+    ("", "events"),
+];
+
 /// A [`World`] that follows the namespace until it is dropped.
 pub struct Watch {
     shared: Arc<Shared>,
@@ -177,7 +189,8 @@ where
     }
 }
 
-fn watching_is_denied(error: &watcher::Error) -> bool {
+/// Whether a watch cannot go on because the user may not watch.
+pub fn watching_is_denied(error: &watcher::Error) -> bool {
     let (watcher::Error::InitialListFailed(kube::Error::Api(status))
     | watcher::Error::WatchStartFailed(kube::Error::Api(status))
     | watcher::Error::WatchError(status)) = error

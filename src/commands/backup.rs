@@ -1,6 +1,7 @@
 //! `keyboss backup`.
 
 mod by_hand;
+mod off_site;
 mod place;
 mod replaced;
 
@@ -8,13 +9,14 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use by_hand::by_hand;
+use by_hand::{by_hand, say};
+use off_site::{bring, bring_newest, catalogue, copy};
 use place::{Needs, place};
 
-use crate::backup::{ByHand, CHECKS, Catalogue, DUMPS, fetch};
+use crate::backup::{CHECKS, DUMPS, fetch};
 use crate::cli::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, StatusArgs};
 use crate::cluster::Cluster;
-use crate::report::{Output, Redactor, backups, print_json, print_lines};
+use crate::report::{Output, Redactor, backups, note, print_json, print_lines};
 
 /// Takes a backup, lists them, verifies, restores or fetches one.
 ///
@@ -22,13 +24,10 @@ use crate::report::{Output, Redactor, backups, print_json, print_lines};
 /// When the cluster cannot be asked, or there is no such backup (exit code 2).
 pub async fn run(arguments: BackupArgs, redactor: Redactor) -> Result<ExitCode> {
     match arguments.command {
-        BackupCommand::Now(at) => {
-            let place = place(&at, Needs::Jobs).await?;
-            by_hand(&place.cluster, DUMPS, &["bash", "/scripts/backup.sh"], &redactor).await
-        }
+        BackupCommand::Now(at) => now(&place(&at, Needs::Jobs).await?.cluster, say(&redactor)).await,
         BackupCommand::List(StatusArgs { environment, cluster, output }) => {
             let cluster = place(&PlaceArgs { environment, cluster }, Needs::Jobs).await?.cluster;
-            let catalogue = catalogue(&cluster).await?;
+            let catalogue = catalogue(&cluster, &redactor).await?;
             match output {
                 Output::Json => print_json(vec![serde_json::to_value(&catalogue)?], &redactor)?,
                 Output::Auto => print_lines(&backups::list(&catalogue, cluster.namespace()), &redactor)?,
@@ -37,23 +36,30 @@ pub async fn run(arguments: BackupArgs, redactor: Redactor) -> Result<ExitCode> 
         }
         BackupCommand::Verify(arguments) => {
             let place = place(&arguments.place, Needs::Jobs).await?;
+            match &arguments.name {
+                Some(name) => bring(&place.cluster, name, &redactor).await?,
+                None => bring_newest(&place.cluster, &redactor).await?,
+            }
             let script = ["bash", "/scripts/verify.sh"];
             let command: Vec<&str> = script.into_iter().chain(arguments.name.as_deref()).collect();
-            by_hand(&place.cluster, CHECKS, &command, &redactor).await
+            by_hand(&place.cluster, CHECKS, &command, say(&redactor)).await
         }
         BackupCommand::Restore(RestoreArgs { name, to: Some(to), place: at, .. }) => {
             let place = place(&at, Needs::Jobs).await?;
-            by_hand(&place.cluster, DUMPS, &["bash", "/scripts/restore.sh", &name, &to], &redactor).await
+            bring(&place.cluster, &name, &redactor).await?;
+            by_hand(&place.cluster, DUMPS, &["bash", "/scripts/restore.sh", &name, &to], say(&redactor)).await
         }
         BackupCommand::Restore(RestoreArgs { name, to: None, yes, place: at }) => {
             let place = place(&at, Needs::Replacing).await?;
-            let catalogue = catalogue(&place.cluster).await?;
+            bring(&place.cluster, &name, &redactor).await?;
+            let catalogue = catalogue(&place.cluster, &redactor).await?;
             replaced::replace(&place, catalogue.find(&name)?, yes, &redactor).await
         }
         BackupCommand::Undo(at) => replaced::undo(&place(&at, Needs::Replacing).await?, &redactor).await,
         BackupCommand::Fetch(FetchArgs { name, file, place: at }) => {
             let cluster = place(&at, Needs::Fetching).await?.cluster;
-            let catalogue = catalogue(&cluster).await?;
+            bring(&cluster, &name, &redactor).await?;
+            let catalogue = catalogue(&cluster, &redactor).await?;
             let backup = catalogue.find(&name)?;
             fetch(&cluster, backup, &file, backups::transfer(backup.bytes)).await?;
             print_lines(&[backups::fetched(&file, backup)], &redactor)?;
@@ -62,14 +68,18 @@ pub async fn run(arguments: BackupArgs, redactor: Redactor) -> Result<ExitCode> 
     }
 }
 
-async fn catalogue(cluster: &Cluster) -> Result<Catalogue> {
-    let job = ByHand::start(cluster, CHECKS, &["bash", "/scripts/list.sh"]).await?;
-    let mut lines = Vec::new();
-    let listed = job.follow(|line| lines.push(line)).await;
-    let removed = job.remove().await;
-    if !listed? {
-        bail!("Job {} has failed: {}", job.name(), lines.join("; "));
+/// Takes a backup, and copies it off site where there is a store; tells it on stderr.
+///
+/// # Errors
+/// When one of the two fails.
+pub async fn save(cluster: &Cluster, redactor: &Redactor) -> Result<()> {
+    match now(cluster, |line| note(&line, redactor)).await? {
+        ExitCode::SUCCESS => Ok(()),
+        _ => bail!("its log above says why"),
     }
-    removed?;
-    Catalogue::read(&lines)
+}
+
+async fn now(cluster: &Cluster, mut tell: impl FnMut(String)) -> Result<ExitCode> {
+    let taken = by_hand(cluster, DUMPS, &["bash", "/scripts/backup.sh"], &mut tell).await?;
+    if taken == ExitCode::SUCCESS { copy(cluster, tell).await } else { Ok(taken) }
 }

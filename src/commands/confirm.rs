@@ -16,6 +16,23 @@ pub fn confirm(question: &str, expected: &str, yes: bool) -> Result<bool> {
     ask(question, expected, yes, &mut stdin.lock(), &mut io::stderr())
 }
 
+/// Whether a person on the terminal wants what is offered: anything but `n` and `no` is a yes.
+///
+/// # Errors
+/// When the terminal cannot be read.
+pub fn accepts(offer: &str) -> Result<bool> {
+    offered(offer, &mut io::stdin().lock(), &mut io::stderr())
+}
+
+fn offered(offer: &str, input: &mut impl BufRead, output: &mut impl Write) -> Result<bool> {
+    write!(output, "{offer} [Y/n] ")?;
+    output.flush()?;
+    let mut answer = String::new();
+    // A terminal that is closed has not answered.
+    let is_answer = input.read_line(&mut answer)? > 0;
+    Ok(is_answer && !["n", "no"].contains(&answer.trim().to_lowercase().as_str()))
+}
+
 fn ask(question: &str, expected: &str, yes: bool, input: &mut impl BufRead, output: &mut impl Write) -> Result<bool> {
     writeln!(output, "{question}")?;
     if yes {
@@ -31,6 +48,15 @@ fn ask(question: &str, expected: &str, yes: bool, input: &mut impl BufRead, outp
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_offer_is_taken_unless_it_is_declined() {
+        for (typed, taken) in [("\n", true), ("y\n", true), ("n\n", false), ("No\n", false), ("", false)] {
+            let mut told = Vec::new();
+            assert_eq!(offered("A backup?", &mut typed.as_bytes(), &mut told).unwrap(), taken, "{typed:?}");
+            assert_eq!(String::from_utf8(told).unwrap(), "A backup? [Y/n] ");
+        }
+    }
 
     #[test]
     fn only_what_is_expected_is_a_yes() {

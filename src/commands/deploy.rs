@@ -38,7 +38,10 @@ pub async fn run(arguments: DeployArgs, redactor: Redactor) -> Result<ExitCode> 
     };
     match &reset {
         Some(_) if arguments.dry_run => return Ok(ExitCode::SUCCESS),
-        Some(reset) => reset::agree(reset, run)?,
+        Some(reset) => {
+            reset::agree(reset, run)?;
+            reset::back_up(reset, &request, &arguments, &redactor).await?;
+        }
         None => {}
     }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 
@@ -35,4 +36,19 @@ pub fn listen(stop: Stop, events: &Events) -> io::Result<JoinSet<()>> {
         }
     });
     Ok(listening)
+}
+
+/// Waits for SIGINT, SIGTERM or SIGHUP.
+///
+/// # Errors
+/// As [`listen`].
+pub async fn told_to_stop() -> Result<()> {
+    let [mut interrupt, mut terminate, mut hangup] =
+        [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = hangup.recv() => {}
+    }
+    Ok(())
 }

@@ -1,10 +1,10 @@
 //! The way to an environment's namespace for what needs no manifest.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 
 use super::common::project;
 use crate::cli::{ClusterArgs, EnvironmentArgs};
-use crate::cluster::{Cluster, Fault, Served, choose, connect};
+use crate::cluster::{Access, Cluster, Fault, Served, choose, connect, denied};
 use crate::environment::{self, Environment};
 use crate::pipeline::{Refused, check_context, check_expected};
 
@@ -24,6 +24,19 @@ impl Reached {
     /// As [`check_expected`].
     pub fn check_expected(&self) -> Result<(), Refused> {
         check_expected(&self.environment, &self.server)
+    }
+
+    /// Refuses what the user may not do, with everything that is missing.
+    ///
+    /// # Errors
+    /// When a right is missing, or cannot be asked for.
+    pub async fn must_allow(&self, wanted: Vec<Access>) -> Result<()> {
+        let lacking = self.told("your rights cannot be asked for", denied(self.cluster.client(), wanted).await)?;
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        let words: Vec<String> = lacking.iter().map(ToString::to_string).collect();
+        bail!("you may not {} in namespace {}: ask for that", words.join(", "), self.cluster.namespace())
     }
 
     /// How its lock is taken.

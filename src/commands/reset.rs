@@ -2,11 +2,13 @@
 
 use std::io::{self, IsTerminal};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 
+use super::backup::save;
 use super::common::transact;
-use super::confirm::confirm;
-use crate::cli::RunArgs;
+use super::confirm::{accepts, confirm};
+use crate::cli::{DeployArgs, RunArgs};
+use crate::cluster::{Cluster, serve};
 use crate::pipeline::{Ending, Events, Options, Refused, Request, Reset};
 use crate::report::{self, Redactor};
 
@@ -36,6 +38,25 @@ pub async fn plan(request: Request, run: &RunArgs, redactor: &Redactor) -> Resul
     drop(events);
     report::run(run.output, redactor.clone(), receiver).await;
     Ok(reset)
+}
+
+/// Takes a backup, where it was asked for or a person takes the offer: before anything is lost.
+///
+/// # Errors
+/// When it fails: nothing is to be deleted then.
+pub async fn back_up(reset: &Reset, request: &Request, arguments: &DeployArgs, redactor: &Redactor) -> Result<()> {
+    let run = &arguments.run;
+    let is_offered = reset.is_loss() && !run.yes && !run.with_backups;
+    let is_wanted = arguments.backup_first || is_offered && accepts("Take a backup of the database first?")?;
+    if !is_wanted {
+        return Ok(());
+    }
+    let kinds =
+        [("batch/v1", "CronJob"), ("batch/v1", "Job")].map(|(version, kind)| (version.to_owned(), kind.to_owned()));
+    let client = &request.connection.client;
+    let served = serve(client, &kinds.into()).await?;
+    let saved = save(&Cluster::new(client.clone(), reset.namespace(), served), redactor).await;
+    saved.context("the backup has failed, and nothing is deleted; to reset without one, leave it out")
 }
 
 /// Asks a person on the terminal, unless `--yes` has answered already or nothing is to be deleted.

@@ -1,6 +1,6 @@
 //! `keyboss rollback`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -9,12 +9,13 @@ use super::author::author;
 use super::common::{exit_code, transact};
 use super::confirm::confirm;
 use super::interrupt::listen;
+use super::mask::mask;
 use super::which::Place;
 use crate::cli::RollbackArgs;
 use crate::cluster::Clock;
 use crate::pipeline::{Ending, Events, Options, Request, Selection, plan_back, prepare, recover};
 use crate::release::{Action, Journal, in_place, rollback_target};
-use crate::render::{Plan, read_by};
+use crate::render::Plan;
 use crate::report::{self, Redactor};
 
 /// Goes back to the last release that succeeded before the current one, or to the one asked for. A release that was
@@ -39,7 +40,7 @@ pub async fn run(arguments: RollbackArgs, redactor: Redactor) -> Result<ExitCode
     if !confirm(&words, "yes", arguments.yes)? {
         bail!("nothing was touched");
     }
-    mask(&place, &plan, &redactor).await?;
+    mask(&place.cluster, &plan, &redactor).await?;
 
     let Place { environment, context, connection, .. } = place;
     let (supplied, selection, clock) = (BTreeMap::new(), Selection::All, Clock::start());
@@ -58,17 +59,4 @@ pub async fn run(arguments: RollbackArgs, redactor: Redactor) -> Result<ExitCode
     drop((events, listening));
     reporter.await?;
     Ok(exit_code(ending?))
-}
-
-/// Masks the values of our Secrets that the pods read: the plan of a rollback holds none.
-async fn mask(place: &Place, plan: &Plan, redactor: &Redactor) -> Result<()> {
-    let templates = plan.objects().filter_map(|(_, object)| object.pod_template());
-    let names: BTreeSet<String> =
-        templates.flat_map(read_by).filter(|(kind, _)| kind == "Secret").map(|(_, name)| name).collect();
-    for name in names {
-        for value in place.cluster.secret_values(&name).await? {
-            redactor.add(&value);
-        }
-    }
-    Ok(())
 }

@@ -1,12 +1,14 @@
 //! Kubernetes quantities (<https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>).
 
+use std::iter::Sum;
+use std::ops::{Add, Mul, Sub};
 use std::str::FromStr;
 
 /// How many digits after the point are kept: as many as Kubernetes keeps.
 const NANO_DIGITS: i32 = 9;
 
 /// A quantity ("1Gi", "1.5G", "500m", "1e9"), exact, in billionths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Quantity(i128);
 
 impl Quantity {
@@ -19,6 +21,68 @@ impl Quantity {
     /// Whole mebibytes, of a number of bytes.
     pub fn mib(self) -> u64 {
         u64::try_from(self.0 / (1_000_000_000 << 20)).unwrap_or(0)
+    }
+
+    /// A number of bytes as "3Gi" or "1536Mi", rounded up to whole mebibytes.
+    pub fn binary(self) -> String {
+        match ceiling(self.0, MEBI) {
+            0 => "0".to_owned(),
+            mib if mib % 1024 == 0 => format!("{}Gi", mib / 1024),
+            mib => format!("{mib}Mi"),
+        }
+    }
+
+    /// Any other number as "3" or "1250m", rounded up to whole thousandths.
+    pub fn decimal(self) -> String {
+        match ceiling(self.0, MILLI) {
+            milli if milli % 1000 == 0 => (milli / 1000).to_string(),
+            milli => format!("{milli}m"),
+        }
+    }
+}
+
+/// Billionths in a mebibyte.
+const MEBI: i128 = 1_000_000_000 << 20;
+/// Billionths in a thousandth.
+const MILLI: i128 = 1_000_000;
+
+fn ceiling(value: i128, unit: i128) -> i128 {
+    value.div_euclid(unit) + i128::from(value.rem_euclid(unit) != 0)
+}
+
+impl From<u32> for Quantity {
+    fn from(count: u32) -> Self {
+        Self(i128::from(count) * 1_000_000_000)
+    }
+}
+
+impl Add for Quantity {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sub for Quantity {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl Mul<u32> for Quantity {
+    type Output = Self;
+
+    fn mul(self, times: u32) -> Self {
+        Self(self.0.saturating_mul(i128::from(times)))
+    }
+}
+
+impl Sum for Quantity {
+    fn sum<I: Iterator<Item = Self>>(all: I) -> Self {
+        all.fold(Self::default(), Add::add)
     }
 }
 
@@ -119,6 +183,23 @@ mod tests {
         assert!(quantity("1G") < quantity("1Gi"));
         assert_eq!(quantity("1024Mi"), quantity("1Gi"));
         assert!(quantity("2Gi") > quantity("1.9Gi"));
+    }
+
+    #[test]
+    fn reckons_and_is_told() {
+        let quantity = |text: &str| text.parse::<Quantity>().unwrap();
+        let sum: Quantity = ["256Mi", "1Gi", "1"].into_iter().map(quantity).sum();
+        for (value, binary, decimal) in [
+            (Quantity::default(), "0", "0"),
+            (sum, "1281Mi", "1342177281"),
+            (quantity("512Mi") * 4, "2Gi", "2147483648"),
+            (quantity("1Gi") - quantity("2Gi"), "-1Gi", "-1073741824"),
+            (quantity("100m") * 3 + quantity("2"), "1Mi", "2300m"),
+            (quantity("1500u"), "1Mi", "2m"),
+            (Quantity::from(7), "1Mi", "7"),
+        ] {
+            assert_eq!((value.binary().as_str(), value.decimal().as_str()), (binary, decimal), "{value:?}");
+        }
     }
 
     #[test]

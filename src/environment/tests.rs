@@ -75,6 +75,18 @@ fn what_is_wrong_is_named_with_its_place_and_a_remedy() {
         ("", &["autoscaling.keda.tasksPerWorker=0"], &["autoscaling.keda.tasksPerWorker", "at least 1"]),
         ("", &["backup.keep=0"], &["backup.keep", "at least 1"]),
         ("", &["backup.schedule="], &["backup.schedule", "five fields"]),
+        ("", &["backup.offSite.endpoint=s3.example"], &["backup.offSite.endpoint", "http or https"]),
+        ("", &["backup.offSite.endpoint=https://s3.example"], &["backup.offSite.bucket", "is empty"]),
+        (
+            "backup: {offSite: {endpoint: 'https://s3.example', bucket: b, ageRecipients: [age1x]}}",
+            &[],
+            &["backup.offSite.ageRecipients", "age1x"],
+        ),
+        (
+            "backup: {offSite: {endpoint: 'https://s3.example', bucket: b, serverSideEncryption: aes}}",
+            &[],
+            &["backup.offSite.serverSideEncryption", "AES256"],
+        ),
         ("", &["backup.verifySchedule=weekly"], &["backup.verifySchedule", "five fields"]),
         ("", &["backup.pointInTime.storage=1"], &["backup.pointInTime.storage", "less than 1Mi"]),
         ("", &["backup.pointInTime.baseEveryHours=0"], &["backup.pointInTime.baseEveryHours", "from 1 to 8760"]),

@@ -1,6 +1,6 @@
 //! What a type cannot say about a value.
 
-use super::{Autoscaler, Credentials, Email, Exporter, Quantity, Values, Watchdog};
+use super::{Autoscaler, Credentials, Email, Exporter, OffSite, Quantity, Values, Watchdog};
 
 /// A value that cannot be right.
 #[derive(Debug)]
@@ -80,6 +80,7 @@ pub fn validate(values: &Values) -> Checked {
             "must be at least 1, or there would be nothing to restore from",
         ));
     }
+    off_site(&values.backup.off_site)?;
     credentials("clients.kubeStateMetrics", &values.clients.kube_state_metrics)?;
     credentials("clients.prometheus", &values.clients.prometheus)?;
     credentials("clients.watchdog", &values.clients.watchdog)?;
@@ -177,6 +178,30 @@ fn http_url(path: &str, text: &str) -> Checked {
     let is_http = url::Url::parse(text).is_ok_and(|url| ["http", "https"].contains(&url.scheme()) && url.has_host());
     let wrong = || fault(path, format!("{text:?} is not an http or https URL; an example: http://keyboss.example/"));
     if is_http { Ok(()) } else { Err(wrong()) }
+}
+
+/// What `keyboss off-site` would refuse.
+fn off_site(store: &OffSite) -> Checked {
+    let at = |field: &str| format!("backup.offSite.{field}");
+    if store.endpoint.is_empty() {
+        return Ok(());
+    }
+    http_url(&at("endpoint"), &store.endpoint)?;
+    if store.bucket.is_empty() {
+        return Err(fault(&at("bucket"), "is empty, and endpoint names a store"));
+    }
+    cron(&at("schedule"), &store.schedule)?;
+    if store.keep == 0 {
+        return Err(fault(&at("keep"), "must be at least 1, or no copy would survive"));
+    }
+    if !["", "AES256", "aws:kms"].contains(&store.server_side_encryption.as_str()) {
+        return Err(fault(&at("serverSideEncryption"), "must be AES256, aws:kms or empty"));
+    }
+    let is_none = |text: &&String| text.parse::<age::x25519::Recipient>().is_err();
+    match store.age_recipients.iter().find(is_none) {
+        Some(text) => Err(fault(&at("ageRecipients"), format!("{text:?} is no recipient of age, such as age1..."))),
+        None => Ok(()),
+    }
 }
 
 /// Alertmanager would not start otherwise.

@@ -251,6 +251,8 @@ pub struct Backup {
     pub keep: u32,
     /// The archive of the write-ahead log.
     pub point_in_time: PointInTime,
+    /// Copies in a store.
+    pub off_site: OffSite,
 }
 
 /// The archive of the write-ahead log.
@@ -265,6 +267,30 @@ pub struct PointInTime {
     pub base_every_hours: u32,
     /// Base backups kept.
     pub keep_bases: u32,
+}
+
+/// Copies of the dumps in an S3-compatible store.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OffSite {
+    /// Its URL; empty: there are none.
+    pub endpoint: String,
+    /// Its region.
+    pub region: String,
+    /// The bucket.
+    pub bucket: String,
+    /// What the names of all objects begin with.
+    pub prefix: String,
+    /// When they are made, cron, UTC.
+    pub schedule: String,
+    /// Copies kept, at most.
+    pub keep: u32,
+    /// `AES256`, `aws:kms`, or empty.
+    pub server_side_encryption: String,
+    /// The key of `aws:kms`; empty: the default one.
+    pub kms_key: String,
+    /// Recipients of age.
+    pub age_recipients: Vec<String>,
 }
 
 /// Credentials of in-cluster clients.

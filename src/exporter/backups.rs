@@ -1,4 +1,4 @@
-//! The newest backup and the newest one that was restored for a check, as their pods said when they ended
+//! The newest backup, the newest one that was restored for a check, and the newest copy off site, as their pods said when they ended
 //! (<https://kubernetes.io/docs/tasks/debug/debug-application/determine-reason-pod-failure/>). Pods go, what they said is
 //! kept: the CronJobs keep their newest Jobs, and so an exporter that starts anew knows it too.
 
@@ -24,6 +24,8 @@ pub struct Backups {
     pub last: Option<Backup>,
     /// When one was last restored and found to be whole.
     pub verified: Option<Timestamp>,
+    /// The moment that the newest copy in the store off site is of.
+    pub off_site: Option<Timestamp>,
 }
 
 impl Backups {
@@ -40,6 +42,7 @@ impl Backups {
             };
             match said {
                 Said::Backup(backup) => self.last = self.last.filter(|last| last.time >= backup.time).or(Some(backup)),
+                Said::OffSite { time } => self.off_site = self.off_site.max(Some(time)),
                 Said::Verified { at } => self.verified = self.verified.max(Some(at)),
             }
         }
@@ -51,6 +54,7 @@ impl Backups {
 enum Said {
     Backup(Backup),
     Verified { at: Timestamp },
+    OffSite { time: Timestamp },
 }
 
 #[cfg(test)]
@@ -72,13 +76,18 @@ mod tests {
             pod(1, &written("2026-01-03T02:00:00Z", 3)),
             pod(0, "something else"),
             pod(0, &verified),
+            pod(0, &json!({"offSite": {"name": "keyboss-x", "time": "2026-01-02T02:00:00Z"}}).to_string()),
             {"status": {"containerStatuses": [{"state": {"running": {}}}]}},
             {"status": {}},
         ]});
         let mut known = Backups::default();
         known.add(&pods);
         let second = Backup { time: "2026-01-02T02:00:00Z".parse().unwrap(), bytes: 2, seconds: 3.0 };
-        let expected = Backups { last: Some(second), verified: Some("2026-01-04T04:00:09Z".parse().unwrap()) };
+        let expected = Backups {
+            last: Some(second),
+            verified: Some("2026-01-04T04:00:09Z".parse().unwrap()),
+            off_site: Some("2026-01-02T02:00:00Z".parse().unwrap()),
+        };
         assert_eq!(known, expected);
         known.add(&json!({"items": []}));
         assert_eq!(known, expected);

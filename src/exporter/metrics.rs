@@ -83,6 +83,7 @@ pub struct Metrics {
     backup_bytes: Whole<Alone>,
     backup_seconds: Real<Alone>,
     backup_verified: Real<Alone>,
+    backup_off_site: Real<Alone>,
 }
 
 impl Metrics {
@@ -114,6 +115,7 @@ impl Metrics {
             backup_bytes: Family::default(),
             backup_seconds: Family::default(),
             backup_verified: Family::default(),
+            backup_off_site: Family::default(),
         };
         metrics.register(&mut registry);
         Self { registry: Arc::new(registry), ..metrics }
@@ -146,6 +148,8 @@ impl Metrics {
         to.register_with_unit("backup_duration", help, Unit::Seconds, self.backup_seconds.clone());
         let help = "When a backup was last restored and found to be whole, Unix time";
         to.register_with_unit("backup_last_verified_timestamp", help, Unit::Seconds, self.backup_verified.clone());
+        let help = "The moment that the newest copy in the store off site is of, Unix time";
+        to.register_with_unit("backup_off_site_last_timestamp", help, Unit::Seconds, self.backup_off_site.clone());
     }
 
     /// An endpoint is going to be probed: its counters begin at 0.
@@ -218,7 +222,7 @@ impl Metrics {
         }
     }
 
-    /// The newest backup, and when one was last verified.
+    /// The newest backup, the newest copy off site, and when one was last verified.
     pub fn backups(&self, known: &Backups) {
         if let Some(last) = known.last {
             self.backup_time.get_or_create(&ALONE).set(unix(last.time));
@@ -227,6 +231,9 @@ impl Metrics {
         }
         if let Some(at) = known.verified {
             self.backup_verified.get_or_create(&ALONE).set(unix(at));
+        }
+        if let Some(time) = known.off_site {
+            self.backup_off_site.get_or_create(&ALONE).set(unix(time));
         }
     }
 

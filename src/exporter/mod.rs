@@ -34,8 +34,8 @@ use probing::Probing;
 use crate::cluster::{Cluster, Served};
 use crate::scraped;
 
-/// The label `app.kubernetes.io/name` of the backups' pods.
-const BACKUP: &str = "postgres-backup";
+/// The labels `app.kubernetes.io/name` of the backups' pods.
+const BACKUPS: [&str; 3] = ["postgres-backup", "postgres-verify", "postgres-off-site"];
 
 /// How an exporter works.
 pub struct Settings {
@@ -107,7 +107,7 @@ async fn serve(listener: TcpListener, api: Option<(Client, String)>, settings: S
         loops.spawn(pace.again("the lock of deploys", ask, move |lock| to.deploy_lock(lock)));
         let ask = move || {
             let cluster = of_backups.clone();
-            async move { cluster.pods_named(BACKUP).await }
+            async move { cluster.pods_named(&BACKUPS).await }
         };
         let (to, known) = (metrics.clone(), Mutex::new(Backups::default()));
         let publish = move |pods: Option<Value>| {

@@ -35,8 +35,8 @@ pub async fn check(prepared: &Prepared) -> Result<(), Refused> {
     if reasons.is_empty() { Ok(()) } else { Err(Refused::Because(reasons)) }
 }
 
-/// <https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions>
-fn is_complete(job: &Value) -> bool {
+/// Whether a Job ran to its end (<https://kubernetes.io/docs/concepts/workloads/controllers/job/#terminal-job-conditions>).
+pub fn is_complete(job: &Value) -> bool {
     let conditions = job.pointer("/status/conditions").and_then(Value::as_array);
     conditions.into_iter().flatten().any(|condition| condition["type"] == "Complete" && condition["status"] == "True")
 }

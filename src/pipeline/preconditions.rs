@@ -7,13 +7,11 @@ use serde_json::Value;
 
 use super::autoscalers::{self, Rival, Rivals};
 use super::expected::check_expected;
+use super::home::home;
 use super::secrets::{self, Resolved};
-use super::{Refused, Selection, adopt, left_out, lock, reset, rights};
-use crate::cluster::{
-    self, Access, Clock, Cluster, Connection, ContextChoice, Live, call, denied, journals, serve, unreadable,
-};
+use super::{Refused, Selection, left_out, lock, obstacles, reset, rights};
+use crate::cluster::{self, Clock, Cluster, Connection, ContextChoice, Live, call, journals, serve};
 use crate::environment::Environment;
-use crate::readiness::blocked;
 use crate::release::Journal;
 use crate::render::{KINDS, MANAGED_BY, Object, ObjectId, Phase, Plan, stamp};
 
@@ -161,11 +159,7 @@ pub async fn find(mut request: Request) -> Result<Found, Refused> {
         Refused::because(format!("context {}, {}: {fault}", request.context.context, request.connection.server))
     })?;
 
-    // Those of an earlier release as well, which may have to be rolled back.
-    let of_plan = request.plan.objects().map(|(_, object)| (object.id.api_version.clone(), object.id.kind.clone()));
-    let ours = KINDS.iter().map(|(api_version, kind)| ((*api_version).to_owned(), (*kind).to_owned()));
-    let wanted: BTreeSet<(String, String)> = of_plan.chain(ours).collect();
-    let served = serve(&client, &wanted).await?;
+    let served = serve(&client, &kinds(&request.plan)).await?;
     let mut notices: Vec<String> = served
         .older
         .iter()
@@ -177,7 +171,7 @@ pub async fn find(mut request: Request) -> Result<Found, Refused> {
     notices.extend(autoscalers::settle(&mut request, &cluster).await?);
     let mut skipped = unserved(&request.plan, &cluster, request.selection)?;
 
-    let home = namespace_state(&cluster).await?;
+    let home = home(&cluster).await?.map_err(Refused::because)?;
     let seen = lock::look(&cluster).await?;
     check_rights(&request, &cluster, &mut skipped).await?;
     if request.selection.includes(Phase::Monitoring) && !skipped.contains_key(&Phase::Monitoring) {
@@ -194,7 +188,7 @@ pub async fn find(mut request: Request) -> Result<Found, Refused> {
         live.insert("Namespace", &namespace, object);
     }
     lock::check_free(&seen, &live, &request.clock)?;
-    check_records(&live)?;
+    refuse(obstacles::unreadable_records(&live))?;
     Ok(Found {
         request,
         cluster,
@@ -215,7 +209,7 @@ impl Found {
     /// Every object and every secret that stands in the way.
     pub async fn decide(self) -> Result<Prepared, Refused> {
         let Self { mut request, cluster, live, skipped, mut notices, .. } = self;
-        check_objects(&request, &live, &skipped)?;
+        refuse(obstacles::of_objects(&request.plan, &live, request.selection, request.adopts, &skipped))?;
         let journals = journals(&live);
         let Rivals { ours: rivals, others } = autoscalers::rivals(&request.plan, &live, &journals, request.selection)?;
         notices.extend(others);
@@ -247,6 +241,18 @@ impl Found {
     }
 }
 
+/// The kinds that a deploy asks for: those of the plan, and those of an earlier release, which may have to be rolled back.
+pub fn kinds(plan: &Plan) -> BTreeSet<(String, String)> {
+    let of_plan = plan.objects().map(|(_, object)| (object.id.api_version.clone(), object.id.kind.clone()));
+    let ours = KINDS.iter().map(|(api_version, kind)| ((*api_version).to_owned(), (*kind).to_owned()));
+    of_plan.chain(ours).collect()
+}
+
+/// Refuses for these reasons, where there are any.
+fn refuse(reasons: Vec<String>) -> Result<(), Refused> {
+    if reasons.is_empty() { Ok(()) } else { Err(Refused::Because(reasons)) }
+}
+
 /// All objects of a core kind: claims say whether a database lives, ConfigMaps hold the journals of releases.
 fn whole(kind: &str) -> ObjectId {
     ObjectId { api_version: "v1".to_owned(), kind: kind.to_owned(), name: String::new() }
@@ -256,69 +262,15 @@ fn whole(kind: &str) -> ObjectId {
 fn unserved(plan: &Plan, cluster: &Cluster, selection: Selection) -> Result<BTreeMap<Phase, String>, Refused> {
     let mut skipped = BTreeMap::new();
     let mut missing = Vec::new();
-    for (phase, object) in plan.objects().filter(|(phase, _)| selection.includes(*phase)) {
-        if cluster.served().get(&object.id).is_some() {
-            continue;
-        }
-        let what = format!("the cluster does not serve {} {}", object.id.api_version, object.id.kind);
+    for (phase, object) in obstacles::unserved(plan, cluster.served(), selection) {
+        let what = obstacles::not_served(object);
         if phase == Phase::ServiceMonitors {
             skipped.insert(phase, what);
         } else {
             missing.push(format!("{}: {what}, which {} needs", object.source, object.id));
         }
     }
-    if missing.is_empty() { Ok(skipped) } else { Err(Refused::Because(missing)) }
-}
-
-/// The namespace that is deployed to. A tenant's exists already; one that somebody else made is used as it is.
-struct Home {
-    exists: bool,
-    /// The Namespace object is ours to apply.
-    is_ours: bool,
-    /// The Namespace object, where it exists and may be seen.
-    object: Option<Value>,
-}
-
-async fn namespace_state(cluster: &Cluster) -> Result<Home, Refused> {
-    let name = cluster.namespace();
-    match cluster.namespace_object().await? {
-        Some(Some(live)) => {
-            if live["status"]["phase"] == "Terminating" {
-                return Err(Refused::because(format!("namespace {name} is being deleted; wait until it is gone")));
-            }
-            Ok(Home { exists: true, is_ours: is_ours(&live), object: Some(live) })
-        }
-        // Who may not even look at it is a tenant, and has one.
-        None => Ok(Home { exists: true, is_ours: false, object: None }),
-        Some(None) => {
-            let create = Access {
-                verb: "create".to_owned(),
-                group: String::new(),
-                resource: "namespaces".to_owned(),
-                namespace: String::new(),
-                name: String::new(),
-            };
-            if denied(cluster.client(), vec![create]).await?.is_empty() {
-                Ok(Home { exists: false, is_ours: true, object: None })
-            } else {
-                Err(Refused::because(format!(
-                    "namespace {name} does not exist and you may not create namespaces; ask the cluster's administrators for it"
-                )))
-            }
-        }
-    }
-}
-
-/// A record that cannot be read may be that of a release which was broken off, or is in place.
-fn check_records(live: &Live) -> Result<(), Refused> {
-    let why = |name: String| {
-        format!(
-            "ConfigMap {name}, the record of a release, cannot be read: use the version of keyboss that wrote it, or \
-             delete it and the Secret of the same name if you know that nothing of it is unfinished"
-        )
-    };
-    let reasons: Vec<String> = unreadable(live).into_iter().map(why).collect();
-    if reasons.is_empty() { Ok(()) } else { Err(Refused::Because(reasons)) }
+    refuse(missing).map(|()| skipped)
 }
 
 async fn check_rights(
@@ -326,43 +278,15 @@ async fn check_rights(
     cluster: &Cluster,
     skipped: &mut BTreeMap<Phase, String>,
 ) -> Result<(), Refused> {
-    let needed = rights::needed(&request.plan, cluster.served(), request.selection, cluster.namespace());
-    let asked: BTreeSet<Access> = needed.iter().map(|(_, access)| access.clone()).collect();
-    let lacking = denied(cluster.client(), asked.into_iter().collect()).await?;
     let mut reasons = BTreeSet::new();
-    for (phase, access) in needed.into_iter().filter(|(_, access)| lacking.contains(access)) {
+    for (phase, access) in rights::lacking(&request.plan, cluster, request.selection).await? {
         if phase == Phase::ServiceMonitors {
             skipped.insert(phase, format!("you may not {access} in namespace {}", cluster.namespace()));
         } else {
-            reasons.insert(format!(
-                "you may not {access} in namespace {}; phase {} {} needs it{}",
-                cluster.namespace(),
-                phase.number(),
-                phase.name(),
-                rights::remedy(&access)
-            ));
+            reasons.insert(rights::why(phase, &access, cluster.namespace()));
         }
     }
-    if reasons.is_empty() { Ok(()) } else { Err(Refused::Because(reasons.into_iter().collect())) }
-}
-
-/// Objects of our names that are not ours, and objects in a state that no apply can roll out.
-fn check_objects(request: &Request, live: &Live, skipped: &BTreeMap<Phase, String>) -> Result<(), Refused> {
-    let mut reasons = Vec::new();
-    for (phase, object) in request.plan.objects() {
-        let Some(existing) = live.get(&object.id) else { continue };
-        if skipped.contains_key(&phase) || !request.selection.includes(phase) {
-            continue;
-        }
-        match adopt::foreign(&object.id, existing, request.adopts) {
-            Some(reason) => reasons.push(reason),
-            None => {
-                let all = blocked(existing, Some(&object.value));
-                reasons.extend(all.into_iter().map(|reason| format!("{}: {reason}", object.id)));
-            }
-        }
-    }
-    if reasons.is_empty() { Ok(()) } else { Err(Refused::Because(reasons)) }
+    refuse(reasons.into_iter().collect())
 }
 
 pub(super) fn is_ours(live: &Value) -> bool {

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use crate::cluster::{Access, Served};
+use crate::cluster::{Access, Cluster, Fault, Served, denied};
 use crate::render::{ObjectId, Phase, Plan};
 
 use super::Selection;
 
 /// Rights for the objects of the phases that run. The Namespace is looked at on its own.
-pub fn needed(plan: &Plan, served: &Served, selection: Selection, namespace: &str) -> Vec<(Phase, Access)> {
+fn needed(plan: &Plan, served: &Served, selection: Selection, namespace: &str) -> Vec<(Phase, Access)> {
     let mut needed = BTreeSet::new();
     for (phase, object) in plan.objects().filter(|(phase, _)| selection.includes(*phase)) {
         for access in for_object(&object.id, served, namespace) {
@@ -18,8 +18,29 @@ pub fn needed(plan: &Plan, served: &Served, selection: Selection, namespace: &st
     needed.into_iter().collect()
 }
 
+/// Those of them that the user lacks.
+///
+/// # Errors
+/// When the API server does not answer.
+pub async fn lacking(plan: &Plan, cluster: &Cluster, selection: Selection) -> Result<Vec<(Phase, Access)>, Fault> {
+    let needed = needed(plan, cluster.served(), selection, cluster.namespace());
+    let asked: BTreeSet<Access> = needed.iter().map(|(_, access)| access.clone()).collect();
+    let lacking = denied(cluster.client(), asked.into_iter().collect()).await?;
+    Ok(needed.into_iter().filter(|(_, access)| lacking.contains(access)).collect())
+}
+
+/// That a right is lacking, and what needs it.
+pub fn why(phase: Phase, access: &Access, namespace: &str) -> String {
+    format!(
+        "you may not {access} in namespace {namespace}; phase {} {} needs it{}",
+        phase.number(),
+        phase.name(),
+        remedy(access)
+    )
+}
+
 /// What else to do where a right is not to be had, to follow the reason.
-pub fn remedy(access: &Access) -> &'static str {
+fn remedy(access: &Access) -> &'static str {
     match access.resource.as_str() {
         "networkpolicies" => "; without it: --set networkPolicies.enabled=false",
         _ => "",

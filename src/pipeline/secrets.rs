@@ -36,12 +36,15 @@ pub struct Resolved {
 /// Decides every value of the plan's Secrets, and adds those that are missing to the plan.
 ///
 /// # Errors
-/// When a supplied key is unknown or its value cannot be used; when a supplied database password is not
+/// When a supplied key is unknown or its value cannot be used, or one is missing that has to be supplied; when a supplied database password is not
 /// the live one; when the Secret is gone but the database is not. No error holds a value.
 pub fn resolve(plan: &mut Plan, live: &Live, supplied: &BTreeMap<String, String>) -> Result<Resolved, Refused> {
     check_supplied(plan, supplied)?;
+    let lost = lost_values(plan, live, supplied);
+    if !lost.is_empty() {
+        return Err(Refused::Because(lost));
+    }
     let mut resolved = Resolved::default();
-    let volumes = database_volumes(live);
     for object in plan.objects_mut() {
         let Some(keys) = &object.secret else { continue };
         let name = object.id.name.clone();
@@ -63,11 +66,11 @@ pub fn resolve(plan: &mut Plan, live: &Live, supplied: &BTreeMap<String, String>
                     missing.push(key.to_owned());
                     given.clone()
                 }
+                (None, None) if keys.required.iter().any(|required| required == key) => {
+                    return Err(Refused::because(lacking(&name, key)));
+                }
                 (None, None) => {
                     let Some((_, generator)) = keys.generated.iter().find(|(of, _)| of == key) else { continue };
-                    if let Some(volume) = volumes.first().filter(|_| IN_THE_DATABASE.contains(&key)) {
-                        return Err(Refused::because(lost(&name, key, volume)));
-                    }
                     missing.push(key.to_owned());
                     generate(*generator)?
                 }
@@ -82,6 +85,22 @@ pub fn resolve(plan: &mut Plan, live: &Live, supplied: &BTreeMap<String, String>
         resolved.values.insert(name, values);
     }
     Ok(resolved)
+}
+
+/// Values that only the database on its volume knows any more, so that none may be generated in their place.
+pub fn lost_values(plan: &Plan, live: &Live, supplied: &BTreeMap<String, String>) -> Vec<String> {
+    let volumes = database_volumes(live);
+    let Some(volume) = volumes.first() else { return Vec::new() };
+    let mut reasons = Vec::new();
+    for (_, object) in plan.objects() {
+        let Some(keys) = &object.secret else { continue };
+        let existing = decode(live.get(&object.id));
+        let of_database =
+            keys.generated.iter().map(|(key, _)| key).filter(|key| IN_THE_DATABASE.contains(&key.as_str()));
+        let missing = of_database.filter(|key| !existing.contains_key(*key) && !supplied.contains_key(*key));
+        reasons.extend(missing.map(|key| lost(&object.id.name, key, volume)));
+    }
+    reasons
 }
 
 fn check_supplied(plan: &Plan, supplied: &BTreeMap<String, String>) -> Result<(), Refused> {
@@ -141,6 +160,13 @@ fn kept(secret: &str, key: &str) -> String {
     )
 }
 
+fn lacking(secret: &str, key: &str) -> String {
+    format!(
+        "Secret {secret} has no {key}, which the values of this environment call for: supply it as KEYBOSS_SECRET_{key}, \
+         or in the file of --secrets-file"
+    )
+}
+
 fn lost(secret: &str, key: &str, volume: &str) -> String {
     format!(
         "Secret {secret} has no {key}, but the database lives on (PVC {volume}): a new password would lock everyone \
@@ -158,6 +184,10 @@ mod tests {
             "keyboss.io/generate": "POSTGRES_PASSWORD=password, SECRET_KEY=django-key",
             "keyboss.io/optional": "EMAIL_URL",
         }}});
+        plan_of(manifest)
+    }
+
+    fn plan_of(manifest: Value) -> Plan {
         let mut plan = Plan::default();
         plan.add(Phase::Config, Object::new("manifests/1-config/secrets.yaml".to_owned(), manifest).unwrap()).unwrap();
         plan
@@ -193,6 +223,22 @@ mod tests {
         assert_eq!(values["POSTGRES_PASSWORD"].len(), 32);
         assert_eq!(values["EMAIL_URL"], "smtp://user:pass@mail");
         assert_eq!(written(&plan), ["/data/POSTGRES_PASSWORD", "/data/SECRET_KEY", "/data/EMAIL_URL"]);
+    }
+
+    #[test]
+    fn what_has_to_be_supplied_is_asked_for_until_it_is_there() {
+        let plan = || {
+            let annotations = json!({"keyboss.io/required": "STORE_KEY"});
+            plan_of(
+                json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keyboss-secrets", "annotations": annotations}}),
+            )
+        };
+        let refused = resolve(&mut plan(), &live(&[], false), &supplied(&[])).unwrap_err().to_string();
+        assert!(refused.contains("KEYBOSS_SECRET_STORE_KEY"), "{refused}");
+        let mut first = plan();
+        resolve(&mut first, &live(&[], false), &supplied(&[("STORE_KEY", "a-store-key")])).unwrap();
+        assert_eq!(written(&first), ["/data/STORE_KEY"]);
+        resolve(&mut plan(), &live(&[("STORE_KEY", "a-store-key")], false), &supplied(&[])).unwrap();
     }
 
     #[test]
@@ -254,6 +300,7 @@ mod tests {
                     ("POSTGRES_PASSWORD".to_owned(), Generator::Password),
                     ("SECRET_KEY".to_owned(), Generator::DjangoKey),
                 ],
+                required: Vec::new(),
                 optional: vec!["EMAIL_URL".to_owned()],
             }
         );

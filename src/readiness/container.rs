@@ -207,7 +207,7 @@ impl<'a> Container<'a> {
 }
 
 /// `ended with exit code 137 (OOMKilled)`.
-pub(super) fn exit(end: &ContainerStateTerminated) -> String {
+pub fn exit(end: &ContainerStateTerminated) -> String {
     match end.reason.as_deref() {
         Some("Error" | "") | None => format!("ended with exit code {}", end.exit_code),
         Some(reason) => format!("ended with exit code {} ({reason})", end.exit_code),

@@ -37,6 +37,7 @@ use std::time::Duration;
 use look::Look;
 
 pub use blocked::{STOPPED, blocked};
+pub use container::exit as ending;
 pub use immutable::way_round;
 pub use memory::Memory;
 pub use outcome::{Failure, Progress, Readiness, Reason, Suspicion, worst};

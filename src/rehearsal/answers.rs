@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::DeleteOptions;
 use serde_json::{Value, json};
 
 use super::call::Call;
 use super::kinds::{Kind, discovery};
+use super::logs::Part;
 use super::rights::Rights;
 use super::route::Route;
 use super::schema::Schema;
@@ -83,8 +85,8 @@ pub fn answer(server: &mut Server, rights: &Rights, call: &Call, time: &str) -> 
             Ok(Answer::Object(200, if is_told { deleted(&key, &last) } else { Value::clone(&last) }))
         }
         ("GET", Route::Log(key)) => {
-            let container = parameters.text("container");
-            server.log(&key, container, parameters.is_on("previous"), parameters.number("tailLines")).map(Answer::Text)
+            let now = time.parse().unwrap_or(Timestamp::MIN);
+            server.log(&key, &Part::read(parameters, now)?, 0).map(|(text, _)| Answer::Text(text))
         }
         _ => Err(Status::not_allowed()),
     }

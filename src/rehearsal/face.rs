@@ -20,6 +20,8 @@ use tokio::sync::watch;
 use super::answers::{Answer, answer, is_served};
 use super::call::Call;
 use super::faults::{Fault, Faults};
+use super::following::Following;
+use super::logs::Part;
 use super::rights::Rights;
 use super::route::Route;
 use super::server::{Server, written};
@@ -146,6 +148,17 @@ impl Face {
                 .and_then(|()| Watching::read(kind, namespace.clone(), &call.parameters, now));
             return match watching {
                 Ok(watching) => response(200, "application/json", watching.lines(self.clone())),
+                Err(status) => refused(&status),
+            };
+        }
+        if let (Some(Route::Log(key)), true, true) = (&call.route, call.parameters.is_on("follow"), is_served) {
+            let following = self
+                .rights
+                .check(call, false)
+                .and_then(|()| Part::read(&call.parameters, self.clock.now()))
+                .and_then(|part| Following::read(self.clone(), key.clone(), part));
+            return match following {
+                Ok(following) => response(200, "text/plain", following.lines()),
                 Err(status) => refused(&status),
             };
         }

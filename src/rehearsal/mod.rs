@@ -14,6 +14,7 @@ pub mod deletion;
 pub mod face;
 pub mod faults;
 pub mod fields;
+mod following;
 pub mod kinds;
 pub mod logs;
 pub mod managers;

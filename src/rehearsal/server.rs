@@ -11,7 +11,7 @@ use super::admission;
 use super::defaults;
 use super::deletion::{self, Deletion};
 use super::kinds::Kind;
-use super::logs::Logs;
+use super::logs::{Logs, Part};
 use super::managers::{Refusal, Write};
 use super::schema::Schema;
 use super::status::Status;
@@ -235,12 +235,12 @@ impl Server {
         &mut self.logs
     }
 
-    /// The log of a pod's container; its last so many lines.
+    /// A part of the log of a pod's container, less the first so many lines; and how many lines there are.
     ///
     /// # Errors
     /// 404 without the pod; 400 for a container that has not begun yet.
-    pub fn log(&self, key: &Key, container: &str, previous: bool, lines: Option<u64>) -> Result<String, Status> {
-        self.logs.read(&*self.get(key)?, container, previous, lines)
+    pub fn log(&self, key: &Key, part: &Part, from: usize) -> Result<(String, usize), Status> {
+        self.logs.read(&*self.get(key)?, part, from)
     }
 
     fn update(&self, key: &Key, live: Option<&Value>, object: &mut Value, request: Request) -> Result<(), Status> {

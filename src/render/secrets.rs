@@ -1,7 +1,7 @@
 //! What a Secret's manifest says of its keys; values never stand in a manifest.
 //!
-//! `keyboss.io/generate` lists `KEY=kind`, `keyboss.io/optional` lists keys that exist only when they
-//! are supplied.
+//! `keyboss.io/generate` lists `KEY=kind`, `keyboss.io/required` lists keys that have to be supplied,
+//! `keyboss.io/optional` lists keys that exist only when they are.
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -22,12 +22,14 @@ pub enum Generator {
 pub struct SecretKeys {
     /// Keys that always exist, and how their values are made.
     pub generated: Vec<(String, Generator)>,
+    /// Keys that somebody has to supply.
+    pub required: Vec<String>,
     /// Keys that exist only when they are supplied.
     pub optional: Vec<String>,
 }
 
 impl SecretKeys {
-    /// Reads a Secret's annotations; None where it has neither.
+    /// Reads a Secret's annotations; None where it has none of them.
     ///
     /// # Errors
     /// When the manifest holds a value, or an annotation is malformed.
@@ -56,13 +58,15 @@ impl SecretKeys {
             };
             keys.generated.push((key.to_owned(), generator));
         }
+        keys.required = list(annotation("required")?).map(str::to_owned).collect();
         keys.optional = list(annotation("optional")?).map(str::to_owned).collect();
         Ok((keys != Self::default()).then_some(keys))
     }
 
     /// All keys.
     pub fn all(&self) -> impl Iterator<Item = &str> {
-        self.generated.iter().map(|(key, _)| key.as_str()).chain(self.optional.iter().map(String::as_str))
+        let supplied = self.required.iter().chain(&self.optional).map(String::as_str);
+        self.generated.iter().map(|(key, _)| key.as_str()).chain(supplied)
     }
 }
 

@@ -13,7 +13,7 @@ pub fn list(catalogue: &Catalogue, namespace: &str) -> Vec<String> {
     if catalogue.backups.is_empty() {
         return vec![format!("there is no backup yet in namespace {namespace}; {free}")];
     }
-    let heading = ["name", "when (UTC)", "size", "tables", "rows", "taken from", "took"];
+    let heading = ["name", "when (UTC)", "size", "tables", "rows", "taken from", "took", "is"];
     let mut rows = vec![heading.map(str::to_owned)];
     rows.extend(catalogue.backups.iter().rev().map(row));
     let mut lines = columns(&rows);
@@ -21,10 +21,15 @@ pub fn list(catalogue: &Catalogue, namespace: &str) -> Vec<String> {
     lines
 }
 
-fn row(backup: &Backup) -> [String; 7] {
+fn row(backup: &Backup) -> [String; 8] {
     let size = BinaryBytes(backup.bytes).to_string();
+    let places = match (backup.on_volume, backup.off_site) {
+        (true, Some(true)) => "on the volume, off site",
+        (true, _) => "on the volume",
+        (false, _) => "off site",
+    };
     let Some(manifest) = &backup.manifest else {
-        return [&backup.name, "-", &size, "-", "-", "-", "-"].map(str::to_owned);
+        return [&backup.name, "-", &size, "-", "-", "-", "-", places].map(str::to_owned);
     };
     [
         backup.name.clone(),
@@ -34,6 +39,7 @@ fn row(backup: &Backup) -> [String; 7] {
         manifest.tables.values().sum::<u64>().to_string(),
         manifest.source.clone(),
         super::text::whole(manifest.seconds),
+        places.to_owned(),
     ]
 }
 
@@ -86,12 +92,16 @@ mod tests {
             "{\"free\": 1073741824}".to_owned(),
         ];
         let expected = [
-            "name                      when (UTC)        size      tables  rows  taken from           took",
-            "keyboss-20260102T020000Z  2026-01-02 02:00  2.00 MiB  2       10    postgres-1.postgres  1m03s",
-            "keyboss-20260101T020000Z  -                 1.00 MiB  -       -     -                    -",
+            "name                      when (UTC)        size      tables  rows  taken from           took   is",
+            "keyboss-20260102T020000Z  2026-01-02 02:00  2.00 MiB  2       10    postgres-1.postgres  1m03s  on the volume, off site",
+            "keyboss-20260101T020000Z  -                 1.00 MiB  -       -     -                    -      on the volume",
+            "keyboss-20251231T020000Z  -                 7 B       -       -     -                    -      off site",
             "1.00 GiB are free on the volume",
         ];
-        let found = list(&Catalogue::read(&lines).unwrap(), "keyboss");
+        let copies = ["keyboss-20251231T020000Z", "keyboss-20260102T020000Z"];
+        let copies = copies.map(|name| serde_json::to_string(&Backup::off_site(name.to_owned(), 7, None)).unwrap());
+        let catalogue = Catalogue::read(&lines).unwrap().with_off_site(&copies).unwrap();
+        let found = list(&catalogue, "keyboss");
         let trimmed: Vec<&str> = found.iter().map(|line| line.trim_end()).collect();
         assert_eq!(trimmed, expected);
         let none = ["there is no backup yet in namespace keyboss; 0 B are free on the volume"];

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use anyhow::Error;
 use tracing_subscriber::EnvFilter;
 
+use super::scrub::clean;
 use super::text::printable;
 use super::{RedactingWriter, Redactor};
 
@@ -27,4 +28,9 @@ pub fn log_to_stderr(verbose: u8, redactor: Redactor) {
 /// Says why the command ended, on stderr, if anybody listens.
 pub fn error(error: &Error, redactor: &Redactor) {
     let _ = writeln!(io::stderr(), "keyboss: {}", printable(&redactor.redact(&format!("{error:#}"))));
+}
+
+/// Says something beside what is printed, on stderr, if anybody listens.
+pub fn note(words: &str, redactor: &Redactor) {
+    let _ = writeln!(io::stderr(), "keyboss: {}", clean(words, redactor));
 }

@@ -10,10 +10,13 @@
 
 pub mod backups;
 mod board;
+pub mod doctor;
 mod going_back;
 pub mod history;
 mod json;
 mod log;
+pub mod logs;
+pub mod open;
 mod plain;
 mod redact;
 mod screen;
@@ -37,7 +40,7 @@ use crate::cluster;
 use crate::pipeline::Event;
 
 pub use going_back::{going_back, unfinished};
-pub use log::{error, log_to_stderr};
+pub use log::{error, log_to_stderr, note};
 pub use redact::{RedactingLine, RedactingWriter, Redactor};
 pub use stdout::{print, print_json, print_lines};
 

@@ -12,10 +12,18 @@ use super::scrub::{clean, scrub_value};
 /// # Errors
 /// When stdout cannot be written for another reason.
 pub fn print(text: &str) -> io::Result<()> {
+    print_while_read(text).map(drop)
+}
+
+/// The same, and whether anybody reads it.
+///
+/// # Errors
+/// As [`print()`].
+pub fn print_while_read(text: &str) -> io::Result<bool> {
     let mut out = io::stdout();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        other => other,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        other => other.map(|()| true),
     }
 }
 

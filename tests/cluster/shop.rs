@@ -65,13 +65,21 @@ impl Run {
 pub struct Shop {
     pub namespace: Namespace,
     arguments: Vec<String>,
+    secrets: Vec<(String, String)>,
 }
 
 impl Shop {
     /// The environment `local` in this namespace.
     pub fn local(namespace: &str) -> Self {
         let arguments = ["--local".to_owned(), format!("--set=namespace={namespace}")];
-        Self { namespace: Namespace(namespace.to_owned()), arguments: arguments.into() }
+        Self { namespace: Namespace(namespace.to_owned()), arguments: arguments.into(), secrets: Vec::new() }
+    }
+
+    /// The same shop with other values (`--set`) and supplied secrets.
+    pub fn with(mut self, settings: &[&str], secrets: &[(&str, &str)]) -> Self {
+        self.arguments.extend(settings.iter().map(|setting| format!("--set={setting}")));
+        self.secrets.extend(secrets.iter().map(|(key, value)| (format!("KEYBOSS_SECRET_{key}"), (*value).to_owned())));
+        self
     }
 
     /// The shop that tests share: deployed once, and left as it was by each of them.
@@ -134,6 +142,7 @@ impl Shop {
     pub fn keyboss(&self, command: &[&str]) -> Command {
         let mut keyboss = Command::new(env!("CARGO_BIN_EXE_keyboss"));
         keyboss.args(command).arg("--kubeconfig").arg(kubeconfig()).args(&self.arguments).env_remove("RUST_LOG");
+        keyboss.envs(self.secrets.iter().map(|(key, value)| (key, value)));
         keyboss
     }
 

@@ -10,6 +10,8 @@ use crate::cases::{ALERTS, Case, Series};
 use crate::rendered::{named, objects, rules, tool};
 
 const TRAEFIK: &str = "monitoring.traefik.target=traefik-metrics.kube-system:9100";
+/// A store for copies of the dumps.
+const STORE: [&str; 2] = ["backup.offSite.endpoint=https://s3.example", "backup.offSite.bucket=dumps"];
 
 /// The rules that the cluster's own Prometheus gets on `deti`.
 fn for_the_operator(objects: &[Value]) -> String {
@@ -20,7 +22,7 @@ fn for_the_operator(objects: &[Value]) -> String {
 #[test]
 #[ignore = "needs promtool"]
 fn promtool_takes_the_rules_of_every_environment() {
-    for (environment, sets) in [("local", &[][..]), ("deti", &[]), ("local", &[TRAEFIK])] {
+    for (environment, sets) in [("local", &[][..]), ("deti", &[]), ("local", &[TRAEFIK]), ("local", &STORE)] {
         let text = rules(&objects(environment, sets));
         tool(&["promtool", "check", "rules", "rules.yaml"], &[("rules.yaml", &text)]);
     }
@@ -67,6 +69,14 @@ fn with_traefik_the_same_is_said_of_real_requests() {
     let text = rules(&objects("local", &[TRAEFIK]));
     tool(&["promtool", "test", "rules", "tests.yaml"], &[("rules.yaml", &text), ("tests.yaml", &tests)]);
     let text = for_the_operator(&objects("deti", &["namespace=keyboss", "contexts=[]", "expect.namespace=keyboss"]));
+    tool(&["promtool", "test", "rules", "tests.yaml"], &[("rules.yaml", &text), ("tests.yaml", &tests)]);
+}
+
+#[test]
+#[ignore = "needs promtool"]
+fn copies_off_site_are_watched_where_there_is_a_store() {
+    let text = rules(&objects("local", &STORE));
+    let tests = document(&crate::cases::OFF_SITE);
     tool(&["promtool", "test", "rules", "tests.yaml"], &[("rules.yaml", &text), ("tests.yaml", &tests)]);
 }
 

@@ -130,6 +130,19 @@ pub const ALERTS: [Case; 18] = [
     ),
 ];
 
+const COPIED: &str = r#"kube_job_status_completion_time{namespace="keyboss",job_name="postgres-off-site-4"}"#;
+const COPIED_WELL: &str = r#"kube_job_status_succeeded{namespace="keyboss",job_name="postgres-off-site-4"}"#;
+const LISTED: &str = r#"kube_job_status_completion_time{namespace="keyboss",job_name="postgres-off-site-by-hand-4"}"#;
+const LISTED_WELL: &str = r#"kube_job_status_succeeded{namespace="keyboss",job_name="postgres-off-site-by-hand-4"}"#;
+
+/// That of copies off site, where there is a store.
+pub const OFF_SITE: [Case; 1] = [case(
+    "BackupNotOffSite",
+    "28h",
+    &[(COPIED, "60x1800"), (COPIED_WELL, "1x1800"), (LISTED, "86400x1800"), (LISTED_WELL, "1x1800")],
+    &[(COPIED, "60x1200 86400x600"), (COPIED_WELL, "1x1800")],
+)];
+
 const OK: &str = r#"traefik_service_requests_total{service="keyboss-saleor-api-http@kubernetes",code="200"}"#;
 const FAILED: &str = r#"traefik_service_requests_total{service="keyboss-saleor-api-http@kubernetes",code="502"}"#;
 const IN_TIME: &str =

@@ -3,11 +3,16 @@
 mod adopt;
 mod applied;
 mod deploys;
+mod doctor;
 mod failover;
 mod history;
 mod http;
 mod keda;
 mod lock;
+mod logs;
+mod open;
+mod port_forward;
+mod relay;
 mod reset;
 mod served;
 mod sim;

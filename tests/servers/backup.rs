@@ -1,5 +1,8 @@
 //! The daily dump of real servers: it says what is in it, it can be restored, and what goes wrong with one costs no other.
 
+mod speed;
+mod writers;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -10,13 +13,13 @@ use serde_json::Value;
 use crate::pods::World;
 use crate::postgres::{ONE, ZERO, installed, sql, streams};
 
-const BACKUP: &str = "postgres-backup";
-const VERIFY: &str = "postgres-verify";
+pub const BACKUP: &str = "postgres-backup";
+pub const VERIFY: &str = "postgres-verify";
 /// So many tables as Saleor has.
 const TABLES: u32 = 140;
 
 /// A shop with data in every table, and room for backups.
-fn shop() -> World {
+pub fn shop() -> World {
     let mut world = installed();
     world.lead("postgres-primary", ZERO);
     [BACKUP, VERIFY].iter().for_each(|pod| world.add(pod, pod));
@@ -58,18 +61,18 @@ fn fails(world: &mut World, job: &str, words: &str) {
     assert!(world.log(job).contains(words), "{words}: {}", world.log(job));
 }
 
-fn succeeds(world: &mut World, job: &str, words: &str) {
+pub fn succeeds(world: &mut World, job: &str, words: &str) {
     world.clear_log(job);
     assert!(world.run_job(job), "{}", world.log(job));
     assert!(world.log(job).contains(words), "{words}: {}", world.log(job));
 }
 
 /// Every row of every table.
-fn rows(world: &World) -> Vec<String> {
+pub fn rows(world: &World) -> Vec<String> {
     rows_of(world, "saleor")
 }
 
-fn rows_of(world: &World, database: &str) -> Vec<String> {
+pub fn rows_of(world: &World, database: &str) -> Vec<String> {
     let dump = world.ask(ZERO, &["pg_dump", "-U", "postgres", "--data-only", database]);
     // pg_dump draws a word for each dump, against psql's own commands in it.
     let rows = dump.lines().filter(|line| !line.contains("restrict ")).map(str::to_owned).collect::<Vec<_>>();
@@ -104,12 +107,22 @@ fn a_dump_says_what_is_in_it_and_can_be_restored() {
 
     // Into a database beside the shop's, as the shop's own user.
     let name = newest(&world, ".json").file_stem().unwrap().to_str().unwrap().to_owned();
-    let restore = |database: &str| ["bash", "/scripts/restore.sh", &name, database].map(str::to_owned);
+    let restore = |database: &str| {
+        ["env", "PROGRESS_SECONDS=0.02", "bash", "/scripts/restore.sh", &name, database].map(str::to_owned)
+    };
     assert!(world.run_job_as(BACKUP, &restore("old_shop")), "{}", world.log(BACKUP));
-    assert!(world.log(BACKUP).contains("database old_shop has 141 tables"), "{}", world.log(BACKUP));
+    let log = world.log(BACKUP);
+    assert!(log.contains("database old_shop has 141 tables") && log.contains("bytes are read"), "{log}");
     assert!(rows_of(&world, "old_shop") == before, "a row is lost");
     assert!(!world.run_job_as(BACKUP, &restore("old_shop")));
     assert!(world.log(BACKUP).contains("there is a database old_shop already"), "{}", world.log(BACKUP));
+
+    // A table that was deleted comes back from there, as docs/disaster-recovery.md says.
+    sql(&world, ZERO, "DROP TABLE shop_7");
+    let copy = "cd /; pg_dump -U postgres -t shop_7 old_shop | psql -U postgres -v ON_ERROR_STOP=1 saleor";
+    let copied = world.exec(ZERO, &["sh", "-c", copy]);
+    assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+    assert!(rows(&world) == before, "a row is lost");
 
     // In the shop's place, back, and for good, though a client is connected each time; all of it may be run again.
     let swap = |words: &[&str]| -> Vec<String> {
@@ -135,6 +148,10 @@ fn a_dump_says_what_is_in_it_and_can_be_restored() {
     }
     let databases = "SELECT string_agg(datname, ' ' ORDER BY datname) FROM pg_database WHERE datallowconn";
     assert_eq!((sales(&world).as_str(), sql(&world, ZERO, databases).as_str()), ("1", "postgres saleor template1"));
+
+    // It tells how far it is.
+    let dump = ["env", "PROGRESS_SECONDS=0.02", "bash", "/scripts/backup.sh"].map(str::to_owned);
+    assert!(world.run_job_as(BACKUP, &dump) && world.log(BACKUP).contains("bytes of the dump are written"));
 
     // Without a standby the primary is asked.
     world.kill(&[ONE]);

@@ -4,7 +4,7 @@
 pub mod api;
 mod behind;
 mod clock;
-mod compare;
+pub mod compare;
 mod harness;
 #[path = "../rehearsal/http.rs"]
 mod http;
@@ -16,4 +16,4 @@ mod redis_writer;
 mod shop;
 mod steps;
 mod volumes;
-mod writer;
+pub mod writer;

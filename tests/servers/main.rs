@@ -6,6 +6,7 @@
 mod archive;
 mod backup;
 mod failover;
+mod off_site;
 mod pods;
 mod postgres;
 mod redis;

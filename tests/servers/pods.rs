@@ -21,7 +21,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::failover::api::{Api, Place, Shared};
-use commands::{array, hold, inside, render, run, text};
+use commands::{array, render, run, text};
+pub use commands::{hold, inside};
 use network::Sandbox;
 
 /// The password of the shop's PostgreSQL user.

@@ -3,21 +3,21 @@
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::super::common::{FAILED, INTERRUPTED};
+use super::super::interrupt::told_to_stop;
 use crate::backup::ByHand;
 use crate::cluster::Cluster;
 use crate::report::{Redactor, print_lines};
 
-/// Runs a Job and shows its log. A signal ends the Job: a dump that is not whole does not stay.
+/// Runs a Job and tells its log. A signal ends the Job: a dump that is not whole does not stay.
 ///
 /// # Errors
 /// When the Job cannot be started or followed.
-pub async fn by_hand(cluster: &Cluster, cron: &str, command: &[&str], redactor: &Redactor) -> Result<ExitCode> {
+pub async fn by_hand(cluster: &Cluster, cron: &str, command: &[&str], tell: impl FnMut(String)) -> Result<ExitCode> {
     let job = ByHand::start(cluster, cron, command).await?;
     let succeeded = tokio::select! {
-        succeeded = job.follow(say(redactor)) => succeeded.with_context(|| format!("Job {} goes on", job.name()))?,
+        succeeded = job.follow(tell) => succeeded.with_context(|| format!("Job {} goes on", job.name()))?,
         told = told_to_stop() => {
             told?;
             job.remove().await?;
@@ -31,16 +31,4 @@ pub async fn by_hand(cluster: &Cluster, cron: &str, command: &[&str], redactor: 
 pub fn say(redactor: &Redactor) -> impl FnMut(String) {
     let redactor = redactor.clone();
     move |line| drop(print_lines(&[line], &redactor))
-}
-
-/// Waits for SIGINT, SIGTERM or SIGHUP.
-pub async fn told_to_stop() -> Result<()> {
-    let [mut interrupt, mut terminate, mut hangup] =
-        [signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?];
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-        _ = hangup.recv() => {}
-    }
-    Ok(())
 }

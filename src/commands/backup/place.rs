@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use super::super::reach::reach;
 use crate::backup::{rights, rights_to_fetch, rights_to_replace};
 use crate::cli::PlaceArgs;
-use crate::cluster::{Cluster, denied, serve};
+use crate::cluster::{Cluster, serve};
 use crate::environment;
 
 /// What is to be done, as far as rights go.
@@ -47,10 +47,6 @@ pub async fn place(arguments: &PlaceArgs, needs: Needs) -> Result<Place> {
         Needs::Fetching => wanted.extend(rights_to_fetch(namespace)),
         Needs::Replacing => wanted.extend(rights_to_replace(namespace)),
     }
-    let lacking = reached.told("your rights cannot be asked for", denied(&client, wanted).await)?;
-    if !lacking.is_empty() {
-        let words: Vec<String> = lacking.iter().map(ToString::to_string).collect();
-        bail!("you may not {} in namespace {namespace}: ask for that", words.join(", "));
-    }
+    reached.must_allow(wanted).await?;
     Ok(Place { cluster: Cluster::new(client, namespace, served), lock: reached.lock().clone() })
 }

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::ailments::{Ailment, Ailments};
@@ -177,7 +178,8 @@ fn restart(turn: &mut Turn, pod: &mut Value, time: &str) {
 
 fn say_last_words(turn: &mut Turn, pod: &Value) {
     for container in containers(pod) {
-        turn.logs().write(pod, &container, "exits with 1, as ordered (--fail)".to_owned());
+        let at = turn.time.parse().unwrap_or(Timestamp::MIN);
+        turn.logs().write(pod, &container, at, "exits with 1, as ordered (--fail)".to_owned());
     }
 }
 

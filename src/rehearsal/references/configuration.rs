@@ -3,6 +3,7 @@
 
 use super::pod::Pod;
 use super::{Field, Finding, Index};
+use crate::render::SecretKeys;
 
 /// Variables and volumes of ConfigMaps and Secrets, unless they are optional.
 pub fn check(object: &Field, index: &Index) -> Vec<Finding> {
@@ -72,7 +73,10 @@ fn missing(holder: &Field, key: &Field) -> Option<Finding> {
     let (id, name) = (&holder.object.id, key.name());
     let in_data = ["data", "binaryData"].iter().any(|field| holder.key(field).key(name).is_given());
     let keys = holder.object.secret.as_ref();
-    if in_data || keys.is_some_and(|keys| keys.generated.iter().any(|(generated, _)| generated == name)) {
+    let always = |keys: &SecretKeys| {
+        keys.generated.iter().map(|(generated, _)| generated).chain(&keys.required).any(|always| always == name)
+    };
+    if in_data || keys.is_some_and(always) {
         return None;
     }
     if keys.is_some_and(|keys| keys.optional.iter().any(|optional| optional == name)) {

@@ -1,5 +1,6 @@
 //! What each reporter makes of recorded events.
 
+mod doctor;
 mod history;
 mod json;
 mod plain;

@@ -82,7 +82,7 @@ fn backups_are_whole_and_seven_are_kept() {
 }
 
 /// Runs `keyboss backup`: its exit code, and what it said.
-fn keyboss(shop: &Shop, arguments: &[&str]) -> (i32, String) {
+pub fn keyboss(shop: &Shop, arguments: &[&str]) -> (i32, String) {
     let output = shop.keyboss(&[&["backup"], arguments].concat()).output().unwrap();
     let said = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
     (output.status.code().unwrap(), said)

@@ -86,7 +86,15 @@ fn a_reset_renews_the_shop_and_leaves_others_alone() {
         data.map(|claim| claim["spec"]["volumeName"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     let old = volumes(&shop.namespace);
-    shop.deploy(&["--reset", "--yes"]).succeeded();
+    // No backup, no loss.
+    shop.namespace.say(&["scale", "statefulset", "postgres", "--replicas=0"]);
+    let saved = ["--reset", "--yes", "--backup-first"];
+    let refused = shop.deploy(&saved);
+    assert!(refused.code == Some(2) && refused.stderr.contains("nothing is deleted"), "{}", refused.text());
+    shop.namespace.say(&["scale", "statefulset", "postgres", "--replicas=2"]);
+    shop.namespace.say(&["rollout", "status", "statefulset", "postgres", "--timeout=180s"]);
+    let renewed = shop.deploy(&saved).succeeded();
+    assert!(renewed.stderr.contains("backup done: 1 kept"), "{}", renewed.text());
     assert_renewed(&shop, &before);
     let left = shop.namespace.items(&["persistentvolumes"]);
     let is_old = |volume: &&serde_json::Value| old.iter().any(|name| volume["metadata"]["name"] == name.as_str());

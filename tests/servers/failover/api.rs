@@ -67,7 +67,7 @@ impl Api {
             Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
                 let listener = TcpListener::bind(address).await.unwrap();
                 ready.send(()).unwrap();
-                http::serve(listener, served).await;
+                http::serve(listener, served, |_| None).await;
             });
         });
         listens.recv().unwrap();

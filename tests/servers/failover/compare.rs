@@ -194,7 +194,7 @@ fn with_patroni() {
 }
 
 /// The shortest, the median and the longest, in seconds; None of none.
-fn spread(times: impl Iterator<Item = Duration>) -> Option<[f32; 3]> {
+pub fn spread(times: impl Iterator<Item = Duration>) -> Option<[f32; 3]> {
     let mut times: Vec<f32> = times.map(|time| time.as_secs_f32()).collect();
     times.sort_by(f32::total_cmp);
     let (min, max) = (*times.first()?, *times.last()?);

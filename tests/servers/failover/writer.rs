@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Builder;
 use tokio::time::{sleep, timeout};
-use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, NoTls};
 
 use super::api::enter;
@@ -44,6 +43,17 @@ impl Writer {
     /// Writes rows from `first` on, from the network of the process `sandbox`, to the pod that `leads` names; when it
     /// names another, to that.
     pub fn start(sandbox: u32, leads: Leads, addresses: Vec<(String, String)>, first: i64) -> Self {
+        Self::committing(sandbox, leads, addresses, first, |id| format!("INSERT INTO ack VALUES ({id})"))
+    }
+
+    /// The same, with other statements for a row. They are one transaction.
+    pub fn committing(
+        sandbox: u32,
+        leads: Leads,
+        addresses: Vec<(String, String)>,
+        first: i64,
+        statements: impl Fn(i64) -> String + Send + 'static,
+    ) -> Self {
         Self::spawn(move |told, stopped| {
             enter(sandbox);
             let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -58,9 +68,10 @@ impl Writer {
                     let Some(client) = connect(address).await else { return };
                     while !stopped.load(Ordering::Relaxed) {
                         id += 1;
-                        let row: [&(dyn ToSql + Sync); 1] = [&id];
-                        match timeout(LIMIT, client.execute("INSERT INTO ack VALUES ($1)", &row)).await {
-                            Ok(Ok(1)) => told.lock().unwrap().push(Ack { id, at: Instant::now(), pod: target.clone() }),
+                        match timeout(LIMIT, client.batch_execute(&statements(id))).await {
+                            Ok(Ok(())) => {
+                                told.lock().unwrap().push(Ack { id, at: Instant::now(), pod: target.clone() })
+                            }
                             // Whether it was committed is not known: no acknowledgement.
                             _ => return sleep(PAUSE).await,
                         }
