@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use backup::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, VerifyArgs};
+pub use backup::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, VerifyArgs, WantedArgs};
 pub use exporter::ExporterArgs;
 pub use logs::LogsArgs;
 pub use off_site::{OffSiteArgs, OffSiteCommand};

@@ -122,9 +122,9 @@ fn a_restore_is_of_a_backup_or_of_a_moment() {
     let folder = folder("k3d-x", "keyboss");
     let run = |arguments: &[&str]| keyboss(folder.path(), &[&["backup", "restore", "--local"], arguments].concat());
     let moment = ["--at", "2026-01-02T10:00:00Z"];
-    refused(&run(&[]), &["<NAME|--at <TIME>>"]);
+    refused(&run(&[]), &["<NAME|--at <TIME>>", "required"]);
     refused(&run(&[&["keyboss-20260102T020000Z"][..], &moment].concat()), &["cannot be used with", "--at <TIME>"]);
-    for wrong in ["yesterday", "2026-01-02", "2026-01-02T10:00:00", "2026-01-02T10:00:00+25:00"] {
+    for wrong in ["yesterday", "2026-01-02", "2026-01-02T10:00:00", "2026-01-02T25:00:00Z"] {
         refused(&run(&["--at", wrong]), &[wrong, "--at <TIME>", "such as 2026-01-02T10:00:00Z"]);
     }
     let unreachable = ["127.0.0.1:1", "cannot be reached"];

@@ -59,16 +59,25 @@ pub struct VerifyArgs {
     pub place: PlaceArgs,
 }
 
-/// Arguments of `keyboss backup restore`.
+/// What is restored: one of these.
 #[derive(Args, Debug)]
-pub struct RestoreArgs {
+#[group(required = true, multiple = false)]
+pub struct WantedArgs {
     /// The backup.
-    #[arg(value_name = "NAME", required_unless_present = "at", conflicts_with = "at")]
+    #[arg(value_name = "NAME")]
     pub name: Option<String>,
 
     /// Instead of a backup: the database as it was at this moment, such as 2026-01-02T10:00:00Z (keyboss backup span).
     #[arg(long, value_name = "TIME", value_parser = moment)]
     pub at: Option<Timestamp>,
+}
+
+/// Arguments of `keyboss backup restore`.
+#[derive(Args, Debug)]
+pub struct RestoreArgs {
+    /// What.
+    #[command(flatten)]
+    pub wanted: WantedArgs,
 
     /// Leave the shop's database alone, and create this one; it must not be there yet.
     #[arg(long, value_name = "DATABASE")]

@@ -17,14 +17,14 @@ use crate::report::{Redactor, backups};
 /// # Errors
 /// When there is no such backup, nothing is archived, or it is not confirmed.
 pub async fn restore(arguments: RestoreArgs, redactor: &Redactor) -> Result<ExitCode> {
-    let RestoreArgs { name, at, to, yes, place: of } = arguments;
+    let RestoreArgs { wanted, to, yes, place: of } = arguments;
     let place = place(&of, if to.is_some() { Needs::Jobs } else { Needs::Replacing }).await?;
     let (cluster, namespace) = (&place.cluster, place.cluster.namespace());
     let agree = |question: String| match to {
         Some(_) => Ok(()),
         None => replaced::agree(&question, yes),
     };
-    let name = match (name, at) {
+    let name = match (wanted.name, wanted.at) {
         (Some(name), _) => {
             bring(cluster, &name, redactor).await?;
             if to.is_none() {
