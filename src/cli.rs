@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use backup::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, VerifyArgs};
+pub use backup::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, VerifyArgs, WantedArgs};
 pub use exporter::ExporterArgs;
 pub use logs::LogsArgs;
 pub use off_site::{OffSiteArgs, OffSiteCommand};
@@ -63,7 +63,7 @@ pub enum Command {
     Open(OpenArgs),
     /// Say who holds the lock of an environment, and break it, if you know that its holder is dead.
     Unlock(ConfirmedArgs),
-    /// Take a backup of the database, list them, verify or fetch one.
+    /// Take a backup of the database, list them, verify, restore or fetch one.
     Backup(BackupArgs),
     /// Print the objects of a deploy as YAML, secrets masked; no cluster is needed.
     Render(RenderArgs),

@@ -118,6 +118,25 @@ fn a_reset_that_nobody_can_agree_to_is_refused() {
 }
 
 #[test]
+fn a_restore_is_of_a_backup_or_of_a_moment() {
+    let folder = folder("k3d-x", "keyboss");
+    let run = |arguments: &[&str]| keyboss(folder.path(), &[&["backup", "restore", "--local"], arguments].concat());
+    let moment = ["--at", "2026-01-02T10:00:00Z"];
+    refused(&run(&[]), &["<NAME|--at <TIME>>", "required"]);
+    refused(&run(&[&["keyboss-20260102T020000Z"][..], &moment].concat()), &["cannot be used with", "--at <TIME>"]);
+    for wrong in ["yesterday", "2026-01-02", "2026-01-02T10:00:00", "2026-01-02T25:00:00Z"] {
+        refused(&run(&["--at", wrong]), &[wrong, "--at <TIME>", "such as 2026-01-02T10:00:00Z"]);
+    }
+    let unreachable = ["127.0.0.1:1", "cannot be reached"];
+    for right in
+        [&["keyboss-20260102T020000Z"][..], &moment, &["--at", "2026-01-02T11:00:00.5+01:00", "--to", "old_shop"]]
+    {
+        refused(&run(right), &unreachable);
+    }
+    refused(&keyboss(folder.path(), &["backup", "span", "--local", "--output", "json"]), &unreachable);
+}
+
+#[test]
 fn a_missing_kubeconfig_and_an_unreachable_cluster_are_clear() {
     let nowhere = tempfile::tempdir().unwrap();
     refused(&keyboss(nowhere.path(), &["deploy", "--local"]), &["kubeconfig"]);
