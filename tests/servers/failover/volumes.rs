@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::shop::{ONE, Shop, ZERO};
 use super::writer::longest_gap;
+use crate::pods::World;
 use crate::postgres::{is_primary, sql};
 
 /// The standby's volume; its cluster takes a third of that.
@@ -74,6 +75,16 @@ fn a_standby_whose_disk_is_full_is_not_waited_for_and_not_promoted() {
         assert!(!is_primary(&shop.world, ONE));
     }
     let alone = shop.acks().len();
+
+    // What it cannot write any more and a session in a database needs: a change of a catalogue takes this file away.
+    let find = |world: &World, what| {
+        world.ask(ONE, &["find", "/var/lib/postgresql/data/pgdata", "-name", "pg_internal.init", what])
+    };
+    shop.world.until("the file is gone and its place filled", |world| {
+        find(world, "-delete");
+        world.fill(ONE, "data");
+        find(world, "-print").is_empty()
+    });
 
     // What it lacks is with the primary only: nobody takes its place.
     shop.world.kill(&[ZERO]);
