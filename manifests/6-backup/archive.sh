@@ -7,7 +7,7 @@
 #   <moment>/system       which cluster's
 #   <moment>/wal/         segments, those that are whole gzipped; the one that is being received is *.partial
 #   <moment>/bases/<end>  base backups: any moment from <end> on can be restored from one
-#   <moment>/until        the newest moment that can be restored, and the place of the WAL that has to be there for it
+#   <moment>/until        the newest moment that can be restored
 #
 # Moments are those of the primary's clock, as in its WAL, and sort by their names. A base backup stands under its name
 # only when it is whole. Nothing here is waited for by the primary, and it keeps no WAL for us but what its settings say:
@@ -124,17 +124,15 @@ start_receiver() {
 }
 
 last_moment() {
-  local until=''
-  [[ ! -e $run/until ]] || read -r until _ <"$run/until"
-  echo "${until:-none}"
+  if [[ -e $run/until ]]; then cat "$run/until"; else echo none; fi
 }
 
-# What was flushed there when a place was asked for is all that was committed by then.
+# What was flushed there when a place was asked for is all that was committed by then, and one transaction more.
 confirm() {
   local now=$1 flushed=$2 received=$3
   [[ -n $pending ]] || pending="$now $flushed"
   if [[ $(sql --set=one="$received" --set=other="${pending#* }" <<<"SELECT :'one'::pg_lsn >= :'other'::pg_lsn") == t ]]; then
-    echo "$pending" >"$run/until.partial" && mv "$run/until.partial" "$run/until" || return 0
+    echo "${pending% *}" >"$run/until.partial" && mv "$run/until.partial" "$run/until" || return 0
     pending=''
   fi
 }
@@ -236,8 +234,12 @@ tick() {
     base=''
   fi
   tidy
+  # A transaction of ours after that moment, which ends its restoring: there may be none else for hours. No row is written.
   facts=$(sql <<SQL
-SELECT (SELECT system_identifier FROM pg_control_system()), $moment, pg_current_wal_flush_lsn(), state, flush_lsn
+SET synchronous_commit = local;
+SELECT $moment AS now \gset
+SELECT pg_logical_emit_message(true, :'receiver', '') \g /dev/null
+SELECT (SELECT system_identifier FROM pg_control_system()), :'now', pg_current_wal_flush_lsn(), state, flush_lsn
 FROM (VALUES (1)) AS one LEFT JOIN pg_stat_replication ON application_name = :'receiver'
 ORDER BY reply_time DESC NULLS LAST LIMIT 1
 SQL

@@ -14,22 +14,21 @@ fail() {
   log "restoring a moment FAILED: $*" >&2
   exit 1
 }
-sql() { psql --no-psqlrc --no-align --tuples-only --quiet --set=ON_ERROR_STOP=1 --host="$scratch" --username=postgres --dbname=postgres "$@"; }
 
 moment=$(date --utc --date="${1:?}" +%FT%T.%6NZ) || fail "$1 is no moment, such as 2026-01-02T10:00:00Z"
 
 # The run that the moment is in, and the newest base before it. Moments sort by their letters.
-spans='' base='' end=''
+spans='' base=''
 for run in "$archive"/[0-9]*; do
   bases=("$run"/bases/[0-9]*)
   [[ ${#bases[@]} -gt 0 && -e $run/until ]] || continue
-  read -r until place <"$run/until"
+  until=$(<"$run/until")
   from=${bases[0]##*/}
   [[ ! $until < $from ]] || continue
   spans+="${spans:+, and }from $from to $until"
   [[ ! $moment < $from && ! $until < $moment ]] || continue
   for one in "${bases[@]}"; do
-    [[ $moment < ${one##*/} ]] || base=$one end=$place wal=$run/wal
+    [[ $moment < ${one##*/} ]] || base=$one wal=$run/wal
   done
 done
 [[ -n $spans ]] || fail "there is no base backup with its WAL in the archive yet"
@@ -52,17 +51,12 @@ tar --extract --gzip --file="$base/base.tar.gz" --directory="$data"
 cp "$base/backup_manifest" "$data"
 pg_verifybackup --quiet --no-parse-wal "$data" || fail "the base backup of ${base##*/} is not what was written"
 
-# A standby must allow as much as its primary did: then, or now.
-floor() {
-  local before
-  before=$(pg_controldata "$data" | sed -n "s/^$1 setting: *//p")
-  echo "$2 = $((before > ${3:-0} ? before : ${3:-0}))"
-}
-rm -f "$data"/{postgresql.auto.conf,standby.signal,recovery.signal}
-touch "$data/standby.signal" "$data/postgresql.auto.conf"
+rm -f "$data"/{postgresql.auto.conf,standby.signal}
+touch "$data/recovery.signal" "$data/postgresql.auto.conf"
 echo 'local all all trust' >"$scratch/hba.conf"
-# A standby that follows nobody: it never goes beyond the moment, and never ends because no row was written after it.
-# It may be read as it stands there. Nothing of it has to survive.
+# It ends before the first transaction that was committed after the moment. What was under way there is rolled back, and
+# its locks are given back: whoever dropped a table does not keep us from dumping it. There always is such a transaction,
+# if only that of archive.sh. Nothing of this server has to survive.
 cat >"$scratch/server.conf" <<CONF
 listen_addresses = ''
 unix_socket_directories = '$scratch'
@@ -72,41 +66,19 @@ timezone = UTC
 fsync = off
 full_page_writes = off
 max_wal_size = 256MB
+hot_standby = off
 restore_command = 'bash $scripts/wal.sh "$wal" %f %p'
 recovery_target_time = '${moment%Z}+00'
-recovery_target_action = pause
+recovery_target_action = promote
 recovery_target_timeline = latest
-max_standby_archive_delay = -1
-wal_retrieve_retry_interval = 100ms
-$(floor max_connections max_connections "${POSTGRES_MAX_CONNECTIONS:-}")
-$(floor max_worker_processes max_worker_processes)
-$(floor max_wal_senders max_wal_senders)
-$(floor max_prepared_xacts max_prepared_transactions)
-$(floor max_locks_per_xact max_locks_per_transaction)
 CONF
+began=$SECONDS
 postgres -D "$data" -c config_file="$scratch/server.conf" >"$scratch/server.log" 2>&1 &
 server=$!
-
-# There it is, when it has stopped before the first transaction after the moment; or when it has replayed what was written
-# until a later one, and such a transaction was not among it; or when all that comes next is a piece of one.
-look="SELECT CASE WHEN pg_get_wal_replay_pause_state() = 'paused' OR pg_last_wal_replay_lsn() >= '$end' THEN 'there'
-    WHEN (SELECT wait_event FROM pg_stat_activity WHERE backend_type = 'startup')
-      IN ('RecoveryRetrieveRetryInterval', 'RecoveryWalStream', 'RestoreCommand') THEN 'waits at ' || pg_last_wal_replay_lsn()
-    ELSE 'replays' END"
-began=$SECONDS state='' idle=0
-while [[ $state != there ]]; do
-  sleep 0.5
+until psql --no-psqlrc --quiet --host="$scratch" --username=postgres --dbname=postgres --command='' 2>/dev/null; do
   kill -0 $server 2>/dev/null || fail "the server ended: $(tail --lines=5 "$scratch/server.log")"
-  before=$state
-  state=$(sql --command="$look" 2>/dev/null) || state=starting
-  if [[ $state == waits* && $state == "$before" ]]; then idle=$((idle + 1)); else idle=0; fi
-  if ((idle > 20)); then
-    [[ $(sql --command="SELECT '$end'::pg_lsn - '${state##* }' < 16 * 1024 * 1024") == t ]] ||
-      fail "the archive lacks the WAL after ${state##* }, and the moment is before $end"
-    state=there
-  fi
+  sleep 0.5
 done
-sql --command=CHECKPOINT
 log "the database is as it was at $moment, after $((SECONDS - began)) s"
 
 PGHOST=$scratch BACKUP_SOURCE=archive BACKUP_MOMENT=$moment bash "$scripts/backup.sh"

@@ -4,11 +4,10 @@
 BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;
 SELECT pg_export_snapshot() AS snapshot,
   CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END AS lsn,
-  CASE WHEN pg_is_in_recovery() THEN coalesce((SELECT received_tli FROM pg_stat_wal_receiver),
-      (SELECT greatest(timeline_id, min_recovery_end_timeline) FROM pg_control_checkpoint(), pg_control_recovery()))
+  CASE WHEN pg_is_in_recovery() THEN (SELECT received_tli FROM pg_stat_wal_receiver)
     ELSE (SELECT timeline_id FROM pg_control_checkpoint()) END AS timeline \gset
 \setenv BACKUP_SNAPSHOT :snapshot
--- A server that is restored to a moment says which one, and has no WAL receiver.
+-- A server that is restored to a moment says which one.
 \set moment ''
 \getenv moment BACKUP_MOMENT
 \set dumped `bash -o pipefail -c 'pg_dump --no-password --format=plain --snapshot="$BACKUP_SNAPSHOT" | gzip >"$BACKUP_FILE"' && echo true || echo false`

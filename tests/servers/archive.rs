@@ -117,8 +117,7 @@ fn any_moment_is_restored_across_a_failover() {
     archived(&mut world, &four);
 
     // It is no standby, by nobody's count.
-    let names =
-        "SELECT string_agg(application_name, ' ' ORDER BY 1) FROM pg_stat_replication WHERE state = 'streaming'";
+    let names = "SELECT string_agg(application_name, ' ' ORDER BY application_name) FROM pg_stat_replication WHERE state = 'streaming'";
     assert_eq!(sql(&world, ZERO, names), "postgres-1 postgres-archive");
 
     fail_over(&mut world, ZERO, ONE);
