@@ -3,6 +3,7 @@
 //! which PostgreSQL and Redis may die.
 
 mod adopt;
+mod archive;
 mod backup;
 mod doctor;
 mod failover;

@@ -1,7 +1,9 @@
 //! The archive of real servers' write-ahead log: any moment of it can be restored, whatever happens to the servers, to the
 //! receiver and to the volume, and it is in nobody's way.
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
@@ -17,7 +19,11 @@ const VERIFY: &str = "postgres-verify";
 
 /// A shop whose WAL is archived, and has a first base backup.
 fn shop() -> World {
-    let mut world = installed_in(|world| world.set(&["backup.pointInTime.enabled=true"]));
+    shop_with(&[])
+}
+
+fn shop_with(settings: &[&str]) -> World {
+    let mut world = installed_in(|world| world.set(&[&["backup.pointInTime.enabled=true"], settings].concat()));
     world.lead("postgres-primary", ZERO);
     [ARCHIVE, AT, VERIFY].iter().for_each(|pod| world.add(pod, pod));
     // So much that a dump of it is no small one.
@@ -199,4 +205,46 @@ fn a_full_volume_disturbs_no_primary() {
     world.relieve(ARCHIVE, "archive");
     world.clear_log(ARCHIVE);
     world.until_logged(ARCHIVE, "receiving");
+}
+
+/// The whole segments that are archived.
+fn segments(world: &World) -> BTreeSet<String> {
+    let run = newest(&world.volume(ARCHIVE, "archive"));
+    let names = fs::read_dir(run.join("wal")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.map(|name| name.trim_end_matches(".gz").to_owned()).filter(|name| name.len() == 24).collect()
+}
+
+/// What is in a folder and comes last by its name.
+fn newest(folder: &Path) -> PathBuf {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let visible = entries.filter(|path| !path.file_name().unwrap().to_str().unwrap().starts_with('.'));
+    visible.max().unwrap()
+}
+
+#[test]
+#[ignore = "needs root, PostgreSQL and Redis: tests/run"]
+fn a_new_base_backup_takes_the_place_of_the_oldest() {
+    let mut world = shop_with(&["backup.pointInTime.keepBases=1"]);
+    add(&world, ZERO, 2);
+    sql(&world, ZERO, "SELECT pg_switch_wal()");
+    let two = moment(&world, ZERO);
+    archived(&mut world, &two);
+    restores(&mut world, &two, &[1, 2]);
+    let old = segments(&world);
+    assert!(!old.is_empty());
+
+    // A day passes for the base backup.
+    world.kill(&[ARCHIVE]);
+    let base = newest(&newest(&world.volume(ARCHIVE, "archive")).join("bases"));
+    fs::rename(&base, base.with_file_name("2026-01-01T00:00:00.000000Z")).unwrap();
+    world.clear_log(ARCHIVE);
+    world.start(&[ARCHIVE]);
+    world.until_logged(ARCHIVE, "removing the base backup of 2026-01-01T00:00:00.000000Z: the 1 newest are kept");
+    world.until_ready(&[ARCHIVE]);
+    assert!(old.is_disjoint(&segments(&world)), "{old:?} {:?}", segments(&world));
+    add(&world, ZERO, 3);
+    let three = moment(&world, ZERO);
+    archived(&mut world, &three);
+    restores(&mut world, &three, &[1, 2, 3]);
+    refused(&mut world, &two, "cannot be restored, but what was there from");
 }

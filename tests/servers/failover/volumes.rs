@@ -7,6 +7,9 @@ use super::writer::longest_gap;
 use crate::pods::World;
 use crate::postgres::{is_primary, sql};
 
+/// The pod that receives write-ahead log and is no standby.
+const ARCHIVE: &str = "postgres-archive";
+
 /// The standby's volume; its cluster takes a third of that.
 const MEGABYTES: u32 = 256;
 
@@ -103,4 +106,26 @@ fn a_standby_whose_disk_is_full_is_not_waited_for_and_not_promoted() {
     // Until it is noticed that the standby is gone, and no longer.
     assert!(gap < Duration::from_secs(10), "{gap:?}");
     shop.verify(ZERO);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run servers"]
+fn the_archive_is_taken_for_no_standby() {
+    let mut shop = Shop::set(&["watchdog-0"], &["backup.pointInTime.enabled=true"]);
+    shop.world.lead("postgres-primary", ZERO);
+    shop.world.add(ARCHIVE, ARCHIVE);
+    shop.world.start(&[ARCHIVE]);
+    shop.world.until_ready(&[ARCHIVE]);
+    shop.write();
+    shop.until_written(50);
+    // Without its standby a primary acknowledges alone: the archive, which goes on, does not count.
+    shop.world.kill(&[ONE]);
+    shop.until_recorded(ZERO, "");
+    shop.until_written(50);
+    assert_eq!(sql(&shop.world, ZERO, "SHOW synchronous_standby_names"), "");
+    shop.world.start(&[ONE]);
+    shop.until_whole(ZERO, ONE);
+    shop.until_written(50);
+    shop.world.kill(&[ZERO]);
+    shop.failed_over("primary with an archive killed");
 }
