@@ -13,6 +13,7 @@ use keyboss::rehearsal::rights::Denial;
 use serde_json::{Value, json};
 
 use crate::lock::written;
+use crate::schema::assert_described;
 use crate::served::Served;
 use crate::stage::{create_namespace, deployed, face, prepared, runtime};
 
@@ -80,6 +81,7 @@ fn examined(
     assert_eq!(face.server().store().version(), version, "something was written");
     assert_eq!(json_code, code, "{printed}{error}");
     let told: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("{line}{error}"));
+    assert_described("doctor", &told);
     assert_eq!((&told["environment"], &told["namespace"]), (&json!("local"), &json!("keyboss")));
     let mut verdicts: BTreeMap<String, String> = BTreeMap::new();
     for finding in told["findings"].as_array().unwrap() {

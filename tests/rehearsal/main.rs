@@ -14,6 +14,8 @@ mod open;
 mod port_forward;
 mod relay;
 mod reset;
+#[path = "../schema/mod.rs"]
+mod schema;
 mod served;
 mod sim;
 mod stage;
