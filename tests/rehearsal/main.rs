@@ -2,6 +2,7 @@
 
 mod adopt;
 mod applied;
+mod ci;
 mod deploys;
 mod doctor;
 mod failover;
