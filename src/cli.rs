@@ -26,7 +26,7 @@ pub use shell::{CompletionsArgs, ManArgs};
 use crate::pipeline::Selection;
 use crate::rehearsal::scenario::Scenario;
 use crate::render::Phase;
-use crate::report::Output;
+use crate::report::{Answer, Output};
 use crate::watchdog::System;
 
 /// Deploys the KeyBoss shop to Kubernetes.
@@ -80,6 +80,18 @@ pub enum Command {
     /// Print the manual page.
     #[command(hide = true)]
     Man(ManArgs),
+}
+
+impl Command {
+    /// How it shows what happens.
+    pub fn output(&self) -> Output {
+        match self {
+            Self::Deploy(arguments) => arguments.run.output,
+            Self::Rehearse(arguments) => arguments.run.output,
+            Self::Rollback(arguments) => arguments.output,
+            _ => Output::Auto,
+        }
+    }
 }
 
 /// Arguments of `keyboss rollback`.
@@ -250,7 +262,7 @@ pub struct StatusArgs {
 
     /// What to print.
     #[arg(long, value_enum, default_value = "auto")]
-    pub output: Output,
+    pub output: Answer,
 }
 
 /// What is written to outside of a deploy, and whether a person is asked first.

@@ -19,7 +19,7 @@ use restore::restore;
 use crate::backup::{CHECKS, DUMPS, fetch};
 use crate::cli::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, StatusArgs};
 use crate::cluster::Cluster;
-use crate::report::{Output, Redactor, backups, note, print_json, print_lines};
+use crate::report::{Answer, Redactor, backups, note, print_json, print_lines};
 
 /// Takes a backup, lists them and the moments that can be restored, verifies, restores or fetches one.
 ///
@@ -32,8 +32,8 @@ pub async fn run(arguments: BackupArgs, redactor: Redactor) -> Result<ExitCode> 
             let cluster = place(&PlaceArgs { environment, cluster }, Needs::Jobs).await?.cluster;
             let catalogue = catalogue(&cluster, &redactor).await?;
             match output {
-                Output::Json => print_json(vec![serde_json::to_value(&catalogue)?], &redactor)?,
-                Output::Auto => print_lines(&backups::list(&catalogue, cluster.namespace()), &redactor)?,
+                Answer::Json => print_json(vec![serde_json::to_value(&catalogue)?], &redactor)?,
+                Answer::Auto => print_lines(&backups::list(&catalogue, cluster.namespace()), &redactor)?,
             }
             Ok(ExitCode::SUCCESS)
         }

@@ -43,8 +43,8 @@ pub use back::plan_back;
 pub use begin::begin;
 pub use deploy::{Ending, Options, deploy};
 pub use events::{
-    Blocker, Change, Diagnosis, Event, Events, Finished, Loss, Outcome, PhaseSummary, RestoreOutcome, Restored,
-    Started, Volume,
+    Blocker, Change, ContainerImage, Diagnosis, Event, Events, Finished, Loss, Outcome, PhaseSummary, RestoreOutcome,
+    Restored, Started, Volume,
 };
 pub use expected::check_expected;
 pub use home::{Home, home};

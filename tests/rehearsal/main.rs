@@ -2,6 +2,7 @@
 
 mod adopt;
 mod applied;
+mod ci;
 mod deploys;
 mod doctor;
 mod failover;
@@ -14,6 +15,8 @@ mod open;
 mod port_forward;
 mod relay;
 mod reset;
+#[path = "../schema/mod.rs"]
+mod schema;
 mod served;
 mod sim;
 mod stage;
