@@ -41,8 +41,8 @@ pub async fn run(arguments: BackupArgs, redactor: Redactor) -> Result<ExitCode> 
             let cluster = place(&PlaceArgs { environment, cluster }, Needs::Jobs).await?.cluster;
             let spans = moment::spans(&cluster).await?;
             match output {
-                Output::Json => print_json(vec![serde_json::to_value(&spans)?], &redactor)?,
-                Output::Auto => print_lines(&backups::spans(&spans, cluster.namespace()), &redactor)?,
+                Answer::Json => print_json(vec![serde_json::to_value(&spans)?], &redactor)?,
+                Answer::Auto => print_lines(&backups::spans(&spans, cluster.namespace()), &redactor)?,
             }
             Ok(ExitCode::SUCCESS)
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::backup::{Backup, Catalogue};
+use crate::backup::{Backup, Catalogue, Spans};
 use crate::doctor::Finding;
 use crate::report::Redactor;
 use crate::report::json::Json;
@@ -53,6 +53,9 @@ fn the_answers_of_commands_are_described() {
     let catalogue = Catalogue::read(&read.map(|line| line.to_string())).unwrap().with_off_site(&[copy]).unwrap();
     assert_eq!(catalogue.backups.len(), 2);
     assert_described("backups", &serde_json::to_value(catalogue).unwrap());
+
+    let span = r#"{"from": "2026-01-02T02:00:00.5Z", "until": "2026-01-03T02:00:00Z", "bases": 2, "bytes": 7}"#;
+    assert_described("spans", &serde_json::to_value(Spans::read(&[span.to_owned()]).unwrap()).unwrap());
 
     let findings = [Finding::ok("server", "v1"), Finding::warn("pull secrets", "a", "b"), Finding::fail("quota", "a", "")];
     assert_described("doctor", &json!({"environment": "a", "namespace": "b", "verdict": "fail", "findings": findings}));
