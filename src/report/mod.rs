@@ -10,6 +10,7 @@
 
 pub mod backups;
 mod board;
+pub mod diff;
 pub mod doctor;
 mod going_back;
 pub mod history;
