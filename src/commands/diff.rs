@@ -35,7 +35,10 @@ pub async fn run(arguments: DiffArgs, redactor: Redactor) -> Result<ExitCode> {
     comparison.notices.extend(standing.clone());
     match output {
         Output::Json => print_json(vec![of(&prepared, &comparison)], &redactor)?,
-        Output::Auto => show(&comparison, *color, &redactor)?,
+        Output::Auto => {
+            comparison.notices.iter().for_each(|notice| note(notice, &redactor));
+            print_diff(&comparison, *color, &redactor)?;
+        }
     }
     refuse(&comparison)?;
     if let Some(file) = save {
@@ -67,7 +70,8 @@ pub async fn agreed(request: Request, run: &RunArgs, redactor: &Redactor) -> Res
             line.extend(of(&prepared, &comparison).as_object().cloned().unwrap_or_default());
             print_json(vec![line.into()], redactor)?;
         }
-        Output::Auto => show(&comparison, Color::Auto, redactor)?,
+        // The deploy tells the notices.
+        Output::Auto => print_diff(&comparison, Color::Auto, redactor)?,
     }
     refuse(&comparison)?;
     if !comparison.is_change() {
@@ -96,11 +100,6 @@ async fn compared(prepared: &Prepared, prunes: bool, redactor: &Redactor) -> (Su
     let (survey, refused) = ask(prepared).await;
     let comparison = Comparison::of(prepared, &survey, refused, prunes);
     (survey, comparison)
-}
-
-fn show(comparison: &Comparison, color: Color, redactor: &Redactor) -> Result<()> {
-    comparison.notices.iter().for_each(|notice| note(notice, redactor));
-    Ok(print_diff(comparison, color, redactor)?)
 }
 
 fn of(prepared: &Prepared, comparison: &Comparison) -> serde_json::Value {

@@ -98,7 +98,7 @@ fn only_a_template_restarts_pods_and_of_a_stateful_set_those_from_its_partition_
 }
 
 #[test]
-fn a_hunk_says_inside_which_field_it_is() {
+fn a_hunk_says_inside_which_field_the_change_is() {
     let state = |image: &str, text: &str| {
         let data = json!({"script": format!("first:\n  second: x\n{}{text}\n", "line\n".repeat(9))});
         let container =
@@ -109,8 +109,17 @@ fn a_hunk_says_inside_which_field_it_is() {
     let heads: Vec<&str> = told.lines().filter(|line| line.starts_with("@@")).collect();
     assert_eq!(heads.len(), 2, "{told}");
     assert!(heads[0].ends_with(" @@ data.script"), "{told}");
-    assert!(heads[1].ends_with(" @@ spec.containers.ports"), "{told}");
+    assert!(heads[1].ends_with(" @@ spec.containers"), "{told}");
     assert!(told.contains("-    image: b") || told.contains("-  - image: b"), "{told}");
+    let ports = |last: u64| json!({"spec": {"ports": [{"a": 1}, {"b": {"c": 2, "d": last}}]}});
+    assert!(
+        shown(ports(1), ports(2)).lines().next().unwrap().ends_with(" @@ spec.ports.b"),
+        "{}",
+        shown(ports(1), ports(2))
+    );
+    let labels = |labels: Value| json!({"metadata": {"labels": labels, "name": "a"}});
+    let told = shown(labels(json!({"a": "b"})), labels(json!({"a": "b", "c": "d"})));
+    assert!(told.lines().next().unwrap().ends_with(" @@ metadata.labels"), "{told}");
     // The first lines lie in no field.
     assert_eq!(lines("a: 1\nb: 2\n", "a: 1\nb: 3\n")[0], "@@ -1,2 +1,2 @@");
     assert_eq!(lines("", "a: 1\n"), ["@@ -0,0 +1 @@", "+a: 1"]);

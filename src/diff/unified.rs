@@ -2,7 +2,7 @@
 //! (<https://www.gnu.org/software/diffutils/manual/html_node/Detailed-Unified.html>).
 
 use serde_json::Value;
-use similar::{ChangeTag, TextDiff};
+use similar::{ChangeTag, DiffTag, TextDiff};
 
 /// Unchanged lines around what is changed.
 const CONTEXT: usize = 3;
@@ -13,13 +13,18 @@ pub fn yaml(value: &Value) -> String {
     serde_yaml::to_string(value).unwrap_or_else(|_| value.to_string())
 }
 
-/// The lines that differ, with some around them. Each hunk says, after its place, inside which field it begins.
+/// The lines that differ, with some around them. Each hunk says, after its place, inside which field its first change is.
 pub fn lines(before: &str, after: &str) -> Vec<String> {
     let diff = TextDiff::from_lines(before, after);
     let mut lines = Vec::new();
     for hunk in diff.unified_diff().context_radius(CONTEXT).iter_hunks() {
-        let first = hunk.ops().first().map_or(0, |op| op.old_range().start);
-        lines.push(format!("{} {}", hunk.header(), path(before, first)).trim_end().to_owned());
+        let field = match hunk.ops().iter().find(|op| op.tag() != DiffTag::Equal) {
+            // What is new stands in the other text.
+            Some(op) if op.tag() == DiffTag::Insert => path(after, op.new_range().start),
+            Some(op) => path(before, op.old_range().start),
+            None => String::new(),
+        };
+        lines.push(format!("{} {field}", hunk.header()).trim_end().to_owned());
         for change in hunk.iter_changes() {
             let sign = match change.tag() {
                 ChangeTag::Delete => '-',

@@ -164,7 +164,10 @@ impl Planned {
     pub async fn still_holds(&self, prepared: &Prepared, survey: &Survey, options: &Options) -> Result<(), Refused> {
         let maps = ObjectId { api_version: "v1".to_owned(), kind: "ConfigMap".to_owned(), name: String::new() };
         let ids = prepared.all_objects().map(|(_, object)| object.id.clone());
-        let live = prepared.cluster.live(&ids.chain([maps]).collect::<Vec<_>>()).await?;
+        let mut live = prepared.cluster.live(&ids.chain([maps]).collect::<Vec<_>>()).await?;
+        if let Some(namespace) = prepared.cluster.namespace_object().await?.flatten() {
+            live.insert("Namespace", prepared.cluster.namespace(), namespace);
+        }
         self.hold(prepared, survey, &live, options).await
     }
 

@@ -3,6 +3,7 @@
 mod adopt;
 mod applied;
 mod deploys;
+mod diff;
 mod doctor;
 mod failover;
 mod history;
