@@ -165,7 +165,10 @@ impl Planned {
         let maps = ObjectId { api_version: "v1".to_owned(), kind: "ConfigMap".to_owned(), name: String::new() };
         let ids = prepared.all_objects().map(|(_, object)| object.id.clone());
         let mut live = prepared.cluster.live(&ids.chain([maps]).collect::<Vec<_>>()).await?;
-        if let Some(namespace) = prepared.cluster.namespace_object().await?.flatten() {
+        // One that was not there was made by this deploy, for its lock lives in it.
+        if prepared.namespace_exists
+            && let Some(namespace) = prepared.cluster.namespace_object().await?.flatten()
+        {
             live.insert("Namespace", prepared.cluster.namespace(), namespace);
         }
         self.hold(prepared, survey, &live, options).await
