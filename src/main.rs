@@ -31,6 +31,7 @@ async fn main() -> ExitCode {
     let outcome = match cli.command {
         Command::Deploy(arguments) => commands::deploy::run(arguments, redactor.clone()).await,
         Command::Rehearse(arguments) => commands::rehearse::run(arguments, redactor.clone()).await,
+        Command::Diff(arguments) => commands::diff::run(arguments, redactor.clone()).await,
         Command::Rollback(arguments) => commands::rollback::run(arguments, redactor.clone()).await,
         Command::History(arguments) => done(commands::history::run(arguments, redactor.clone()).await),
         Command::Status(arguments) => done(commands::status::run(arguments, redactor.clone()).await),

@@ -109,7 +109,7 @@ fn a_reset_that_nobody_can_agree_to_is_refused() {
     for agreed in ["--yes", "--dry-run"] {
         refused(&keyboss(folder.path(), &[&reset[..], &[agreed]].concat()), &["127.0.0.1:1", "cannot be reached"]);
     }
-    for part in [&["--from", "4"][..], &["--only", "config"], &["--resume"]] {
+    for part in [&["--from", "4"][..], &["--only", "config"], &["--resume"], &["--diff"]] {
         refused(&keyboss(folder.path(), &[&reset[..], &["--yes"], part].concat()), &["cannot be used with"]);
     }
     let [saves, drops] = ["--backup-first", "--with-backups"];

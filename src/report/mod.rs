@@ -11,6 +11,7 @@
 
 pub mod backups;
 mod board;
+pub mod diff;
 pub mod doctor;
 mod fold;
 mod github;

@@ -66,9 +66,13 @@ pub fn counts(phases: &[PhaseSummary], dry_run: bool) -> String {
         (phases.iter().map(|phase| phase.changed).sum(), changed),
         (phases.iter().map(|phase| phase.unchanged).sum(), "unchanged"),
     ];
-    let parts: Vec<String> =
-        sums.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let parts = counted(&sums);
     if parts.is_empty() { "no objects".to_owned() } else { parts.join(", ") }
+}
+
+/// "3 created" of each count; what is zero is left out.
+pub fn counted(counts: &[(usize, &str)]) -> Vec<String> {
+    counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect()
 }
 
 /// "StatefulSet postgres (1/2): pulling the image".

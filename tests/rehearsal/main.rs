@@ -4,6 +4,7 @@ mod adopt;
 mod applied;
 mod ci;
 mod deploys;
+mod diff;
 mod doctor;
 mod failover;
 mod history;
