@@ -26,7 +26,7 @@ pub use shell::{CompletionsArgs, ManArgs};
 use crate::pipeline::Selection;
 use crate::rehearsal::scenario::Scenario;
 use crate::render::Phase;
-use crate::report::Output;
+use crate::report::{Color, Output};
 use crate::watchdog::System;
 
 /// Deploys the KeyBoss shop to Kubernetes.
@@ -40,6 +40,10 @@ pub struct Cli {
     /// Log more to stderr (-v, -vv); RUST_LOG says it in detail.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
+
+    /// Whether to use colours; auto: on a terminal, and as NO_COLOR and CLICOLOR_FORCE say.
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", global = true)]
+    pub color: Color,
 }
 
 /// The subcommands.

@@ -23,7 +23,7 @@ use crate::cluster::{Cluster, Fault, watching_is_denied};
 /// So many lines may wait to be shown; then no more are read.
 const WAITING: usize = 256;
 /// How often a Job is asked for whose pods have ended.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Hands on every line and what becomes of the pods, until `say` says that nobody listens, or the Job is over.
 ///
@@ -154,16 +154,13 @@ impl<'a> Following<'a> {
         if !self.owners.own(&pod).await.context("the owner of a pod cannot be read")? {
             return Ok(None);
         }
-        let container = self.asked.container.as_deref();
         let asked = if self.has_begun { Asked::default() } else { self.asked.clone() };
         let (changes, changing) = watch::channel(Some(pod.clone()));
-        for container in containers(&pod, container) {
+        for container in containers(&pod, self.asked) {
             let reader = Reader {
                 cluster: self.cluster.clone(),
                 pod: changing.clone(),
-                name: pod.metadata.name.clone().unwrap_or_default(),
                 source: source(&pod, &container),
-                container,
                 asked: asked.clone(),
                 said: sender.clone(),
             };

@@ -10,7 +10,10 @@
 
 pub mod backups;
 mod board;
+mod color;
 pub mod doctor;
+mod failure;
+mod glyphs;
 mod going_back;
 pub mod history;
 mod json;
@@ -25,6 +28,7 @@ pub mod status;
 mod stdout;
 mod terminal;
 mod text;
+mod waits;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +43,7 @@ use tokio::time::MissedTickBehavior;
 use crate::cluster;
 use crate::pipeline::Event;
 
+pub use color::{Color, use_colors};
 pub use going_back::{going_back, unfinished};
 pub use log::{error, log_to_stderr, note};
 pub use redact::{RedactingLine, RedactingWriter, Redactor};
@@ -83,7 +88,10 @@ pub async fn run(output: Output, redactor: Redactor, events: UnboundedReceiver<E
     let now: Clock = Box::new(move || clock.now());
     let mut reporter: Box<dyn Reporter> = match output {
         Output::Json => Box::new(json::Json::new(io::stdout(), now)),
-        Output::Auto if screen::Screen::is_possible() => Box::new(terminal::Terminal::new(screen::Screen::stdout())),
+        Output::Auto if screen::Screen::is_possible() => {
+            let glyphs = glyphs::Glyphs::of_locale(|name| std::env::var(name).ok());
+            Box::new(terminal::Terminal::new(screen::Screen::stdout(), glyphs))
+        }
         Output::Auto => Box::new(plain::Plain::new(io::stdout(), now)),
     };
     pump(reporter.as_mut(), &redactor, events).await;

@@ -1,6 +1,7 @@
 //! What each reporter makes of recorded events.
 
 mod doctor;
+mod failure;
 mod history;
 mod json;
 mod plain;
