@@ -95,16 +95,9 @@ fn after(finished: &Finished, width: usize, most: usize, glyphs: &Glyphs) -> Vec
         .collect();
     let remains = text::restored_table(&finished.restored);
     let (shown, left) = remains.split_at(remains.len().min(REMAINS));
-    for line in shown {
-        lines.extend(
-            text::wrapped(line, width, width.saturating_sub(4), 2, glyphs.cut)
-                .into_iter()
-                .enumerate()
-                .map(|(number, line)| if number == 0 { line } else { format!("    {line}") }),
-        );
-    }
+    lines.extend(shown.iter().flat_map(|line| hanging(line, 2, width, glyphs)));
     if !left.is_empty() {
-        lines.push(format!("  and {} more (keyboss history shows all)", left.len()));
+        lines.push(format!("  and {} more", left.len()));
     }
     lines.push(style(truncate_str(&text::sum(finished, false), width, glyphs.cut)).dim().to_string());
     lines
@@ -112,24 +105,18 @@ fn after(finished: &Finished, width: usize, most: usize, glyphs: &Glyphs) -> Vec
 
 /// What to do next, whole.
 fn next(finished: &Finished, width: usize, glyphs: &Glyphs) -> Vec<String> {
-    let steps = text::next_steps(&finished.next_steps);
-    let wrap = |line: &String| {
-        let words = line.trim_start();
-        let indent = line.len() - words.len();
-        let whole = text::wrapped(words, width - indent, width - indent - 2, usize::MAX, glyphs.cut);
-        whole
-            .into_iter()
-            .enumerate()
-            .map(move |(number, line)| {
-                let indent = if number == 0 { indent } else { indent + 2 };
-                format!("{:indent$}{line}", "")
-            })
-            .collect::<Vec<_>>()
-    };
-    steps.iter().flat_map(wrap).collect()
+    text::next_steps(&finished.next_steps).iter().flat_map(|line| hanging(line, usize::MAX, width, glyphs)).collect()
+}
+
+/// A line that may be indented, on at most so many: those after the first are indented more.
+fn hanging(line: &str, most: usize, width: usize, glyphs: &Glyphs) -> Vec<String> {
+    let words = line.trim_start();
+    let by = line.len() - words.len();
+    let lines = text::wrapped(words, width - by, width - by - 2, most, glyphs.cut).into_iter().enumerate();
+    lines.map(|(number, words)| format!("{:by$}{words}", "", by = if number == 0 { by } else { by + 2 })).collect()
 }
 
 fn indented(by: usize, words: &str, most: usize, width: usize, glyphs: &Glyphs) -> Vec<String> {
-    let lines = text::wrapped(words, width.saturating_sub(by), width.saturating_sub(by), most, glyphs.cut);
+    let lines = text::wrapped(words, width - by, width - by, most, glyphs.cut);
     lines.into_iter().map(|line| format!("{:by$}{line}", "")).collect()
 }

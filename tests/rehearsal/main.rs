@@ -5,6 +5,7 @@ mod applied;
 mod deploys;
 mod doctor;
 mod failover;
+mod heard;
 mod history;
 mod http;
 mod keda;

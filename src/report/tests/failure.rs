@@ -12,7 +12,7 @@ fn of(event: Event) -> Finished {
         "look: kubectl -n keyboss get pods".to_owned(),
         "mend what the diagnosis names, then run the same deploy again: what is done already is left alone".to_owned(),
     ];
-    Finished { next_steps, ..*finished }
+    Finished { next_steps, api_requests: 76, ..*finished }
 }
 
 fn evidence() -> Diagnosis {

@@ -7,6 +7,7 @@ mod json;
 mod plain;
 mod redact;
 mod samples;
+mod screens;
 mod status;
 mod terminal;
 
