@@ -16,7 +16,7 @@ use super::waits::{Wait, Waits};
 const ROOM: usize = 4;
 
 /// A terminal with fewer columns has no room for columns.
-const NARROW: usize = 60;
+const NARROW: usize = 72;
 
 /// What is known of every phase. All times are since the same start.
 pub struct Board {

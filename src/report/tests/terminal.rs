@@ -221,6 +221,7 @@ fn resized(to: u16) -> String {
     let (paper, columns) = (Paper::default(), Arc::new(AtomicU16::new(20)));
     let size = Arc::clone(&columns);
     let screen = Screen::new(Box::new(paper.clone()), Box::new(move || (24, size.load(Ordering::Relaxed))));
+    screen.write(&["above".to_owned(), "y".repeat(19)]);
     screen.show(&["nine char".to_owned(), "x".repeat(19)]);
     columns.store(to, Ordering::Relaxed);
     screen.show(&["new".to_owned()]);
@@ -229,15 +230,19 @@ fn resized(to: u16) -> String {
 
 #[test]
 fn a_picture_is_redrawn_over_the_rows_that_it_takes_by_then() {
-    let first = format!("\u{1b}[Jnine char\u{1b}[K\n{}\u{1b}[K\u{1b}[J", "x".repeat(19));
+    let wide = "y".repeat(19);
+    let first = format!("\u{1b}[Jabove\n{wide}\nnine char\u{1b}[K\n{}\u{1b}[K\u{1b}[J", "x".repeat(19));
     for (columns, back) in [
         (20, "\r\u{1b}[1A"),
-        (30, "\r\u{1b}[1A\u{1b}[J"),
-        // One row and two.
-        (10, "\r\u{1b}[2A\u{1b}[J"),
-        // Two and four.
-        (5, "\r\u{1b}[5A\u{1b}[J"),
+        (30, "\r\u{1b}[3A\u{1b}[Jabove\n{wide}\n"),
+        // One row, two, one and two.
+        (10, "\r\u{1b}[5A\u{1b}[Jabove\n{wide}\n"),
+        // One row, four, two and four.
+        (5, "\r\u{1b}[10A\u{1b}[Jabove\n{wide}\n"),
+        // More rows than there are: what has no room any more is left out.
+        (1, "\r\u{1b}[23A\u{1b}[J{wide}\n"),
     ] {
+        let back = back.replace("{wide}", &wide);
         assert_eq!(resized(columns), format!("{first}{back}new\u{1b}[K\u{1b}[J"), "{columns}");
     }
 }
