@@ -29,7 +29,7 @@ pub use shell::{CompletionsArgs, ManArgs};
 
 use crate::rehearsal::scenario::Scenario;
 use crate::render::Phase;
-use crate::report::{Answer, Output};
+use crate::report::{Answer, Color, Output};
 use crate::watchdog::System;
 
 /// Deploys the KeyBoss shop to Kubernetes.
@@ -43,6 +43,10 @@ pub struct Cli {
     /// Log more to stderr (-v, -vv); RUST_LOG says it in detail.
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
+
+    /// Whether to use colours; auto: on a terminal, and as NO_COLOR and CLICOLOR_FORCE say.
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "auto", global = true)]
+    pub color: Color,
 }
 
 /// The subcommands.

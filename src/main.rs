@@ -24,6 +24,7 @@ async fn main() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
+    report::use_colors(cli.color);
     let redactor = Redactor::default();
     let verbose = cli.verbose + u8::from(matches!(cli.command, Command::Watchdog(_) | Command::Exporter(_)));
     report::log_to_stderr(verbose, redactor.clone());

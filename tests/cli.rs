@@ -246,3 +246,22 @@ fn shells_and_man_know_every_command() {
     refused(&keyboss(folder.path(), &["man", "--out", "nowhere"]), &["cannot be written into nowhere"]);
     refused(&keyboss(folder.path(), &["completions", "tcsh"]), &["tcsh", "bash"]);
 }
+
+#[test]
+fn colours_are_used_where_they_are_wanted() {
+    let history = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_keyboss"));
+        command.env_clear().envs(variables.iter().copied()).args(arguments);
+        let output = command.args(["-v", "rehearse", "--local", "--only", "backup"]).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap().contains('\u{1b}')
+    };
+    for (arguments, variables, expected) in [
+        (&[][..], &[][..], false),
+        (&["--color", "always"], &[], true),
+        (&["--color=never"], &[("CLICOLOR_FORCE", "1")], false),
+        (&[], &[("CLICOLOR_FORCE", "1")], true),
+        (&["--color", "auto"], &[("NO_COLOR", "1")], false),
+    ] {
+        assert_eq!(history(arguments, variables), expected, "{arguments:?} {variables:?}");
+    }
+}

@@ -49,6 +49,48 @@ fn alerts_that_could_never_fire_are_told() {
 }
 
 #[test]
+fn what_the_cluster_says_is_told_once() {
+    let (code, text) = told(&["--local", "--fail", "crash:celery-worker"]);
+    let lines = |words: &[&str]| text.lines().filter(|line| words.iter().all(|word| line.contains(word))).count();
+    assert_eq!(code, 1, "{text}");
+    assert_eq!(
+        lines(&["[3/8 Migration] log  migrate-", " │ rehearsed, not run: python3 manage.py migrate"]),
+        1,
+        "{text}"
+    );
+    // Two pods crash four times, less the last crash of the one that is slower.
+    let [crashes, words] =
+        [["note: pod celery-worker-", "ended with exit code 1"], ["log  celery-worker-", "exits with 1"]];
+    assert!((7..=8).contains(&lines(&crashes)) && lines(&crashes) == lines(&words), "{text}");
+    let warned: Vec<&str> = text.lines().filter_map(|line| line.split("warning  Pod ").nth(1)).collect();
+    assert_eq!(warned.len(), 2, "{text}");
+    assert!(warned[0] != warned[1] && warned.iter().all(|line| line.contains(": BackOff: Back-off")), "{warned:?}");
+}
+
+#[test]
+fn a_secret_that_a_container_writes_is_masked() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("secrets.yaml");
+    fs::write(&file, "EMAIL_URL: python3 manage.py\n").unwrap();
+    fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let (code, text) = told(&["--local", "--secrets-file", file.to_str().unwrap()]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("│ rehearsed, not run: [redacted] migrate --no-input"), "{text}");
+    assert!(!text.contains("python3 manage.py"), "{text}");
+}
+
+#[test]
+fn without_the_right_to_events_and_logs_a_deploy_goes_on() {
+    let denied = ["--fail", "denied:list/events", "--fail", "denied:watch/events", "--fail", "denied:get/pods/log"];
+    let (code, text) = told(&[&["--local"], &denied[..]].concat());
+    assert_eq!(code, 0, "{text}");
+    for words in ["you may not read events", "what Jobs write is not shown"] {
+        assert_eq!(text.matches(words).count(), 1, "{words}:\n{text}");
+    }
+    assert!(!text.contains("log  "), "{text}");
+}
+
+#[test]
 fn keda_is_there_where_it_is_asked_for() {
     let on = ["--local", "--set", "autoscaling.keda.enabled=true"];
     assert_told(&on, 0, &["created ScaledObject celery-worker", "ready: ScaledObject celery-worker"]);

@@ -6,7 +6,6 @@ use clap::Args;
 
 use super::{ClusterArgs, EnvironmentArgs, PhasesArgs};
 use crate::report::Answer;
-use crate::report::diff::Color;
 
 /// Arguments of `keyboss diff`.
 #[derive(Args, Debug)]
@@ -34,10 +33,6 @@ pub struct DiffArgs {
     /// Keep what was looked at in this file, for `keyboss deploy --plan`. It holds no secret.
     #[arg(long, value_name = "FILE")]
     pub save: Option<PathBuf>,
-
-    /// When to colour.
-    #[arg(long, value_enum, default_value = "auto")]
-    pub color: Color,
 
     /// What to print.
     #[arg(long, value_enum, default_value = "auto")]

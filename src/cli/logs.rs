@@ -54,6 +54,7 @@ impl LogsArgs {
             previous: self.previous,
             tail: self.tail.or_else(|| self.since.is_none().then_some(TAIL)),
             age: self.since,
+            with_init: false,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Keeps a [`World`] in step with the namespace: by watches, or by asking every 2 s where watching is
 //! forbidden (RULES.md C8).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -49,6 +49,8 @@ struct Shared {
     pending: Mutex<usize>,
     /// The last reason why a kind could not be read.
     trouble: Mutex<Option<String>>,
+    /// The kinds that may not be read, which stay empty.
+    denied: Mutex<BTreeSet<String>>,
 }
 
 impl Watch {
@@ -60,6 +62,7 @@ impl Watch {
                 changed: Notify::new(),
                 pending: Mutex::new(0),
                 trouble: Mutex::default(),
+                denied: Mutex::default(),
             }),
             tasks: JoinSet::new(),
         };
@@ -99,6 +102,11 @@ impl Watch {
     /// Why a kind cannot be read at the moment.
     pub fn trouble(&self) -> Option<String> {
         lock(&self.shared.trouble).clone()
+    }
+
+    /// Whether a kind may not even be listed.
+    pub fn is_denied(&self, kind: &str) -> bool {
+        lock(&self.shared.denied).contains(kind)
     }
 
     fn follow<K>(&mut self, client: &Client, namespace: &str, place: Place<K>)
@@ -180,6 +188,7 @@ where
             }
             // What may not even be listed stays empty: diagnosis is poorer, the deploy goes on.
             Err(fault) if fault.is_denied() => {
+                lock(&shared.denied).insert(K::kind(&()).into_owned());
                 complete(&shared);
                 return;
             }

@@ -13,7 +13,7 @@ use super::confirm::confirm;
 use crate::cli::{DiffArgs, RunArgs};
 use crate::diff::Comparison;
 use crate::pipeline::{Planned, Prepared, Refused, Request, Survey, ask, prepare, prepare_to_look};
-use crate::report::diff::{Color, json, print_diff};
+use crate::report::diff::{json, print_diff};
 use crate::report::{Answer, Output, Redactor, note, print_json};
 
 /// The exit code where something would change, as that of diff(1).
@@ -27,7 +27,7 @@ const PRIVATE: u32 = 0o600;
 /// # Errors
 /// Why no deploy could begin, or what the server would not take; that a plan cannot be saved (exit code 2).
 pub async fn run(arguments: DiffArgs, redactor: Redactor) -> Result<ExitCode> {
-    let DiffArgs { environment, cluster, phases, prune, secrets_file, save, color, output } = &arguments;
+    let DiffArgs { environment, cluster, phases, prune, secrets_file, save, output } = &arguments;
     let how = (phases.selection(), false);
     let request = request(environment, cluster, secrets_file.as_deref(), how, &redactor).await?;
     let (prepared, standing) = prepare_to_look(request).await?;
@@ -37,7 +37,7 @@ pub async fn run(arguments: DiffArgs, redactor: Redactor) -> Result<ExitCode> {
         Answer::Json => print_json(vec![of(&prepared, &comparison)], &redactor)?,
         Answer::Auto => {
             comparison.notices.iter().for_each(|notice| note(notice, &redactor));
-            print_diff(&comparison, *color, &redactor)?;
+            print_diff(&comparison, &redactor)?;
         }
     }
     refuse(&comparison)?;
@@ -71,7 +71,7 @@ pub async fn agreed(request: Request, run: &RunArgs, redactor: &Redactor) -> Res
             print_json(vec![line.into()], redactor)?;
         }
         // The deploy tells the notices.
-        _ => print_diff(&comparison, Color::Auto, redactor)?,
+        _ => print_diff(&comparison, redactor)?,
     }
     refuse(&comparison)?;
     if !comparison.is_change() {

@@ -38,7 +38,11 @@ pub struct Workload {
 }
 
 impl Workload {
-    fn of(object: &Value) -> Result<Self> {
+    /// What an object is that has pods, as the API server has it.
+    ///
+    /// # Errors
+    /// When its selector is none.
+    pub fn of(object: &Value) -> Result<Self> {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
         let (kind, name) = (text("/kind"), text("/metadata/name"));
         let selector = match object["spec"]["selector"].clone() {

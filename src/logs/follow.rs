@@ -23,7 +23,7 @@ use crate::cluster::{Cluster, Fault, watching_is_denied};
 /// So many lines may wait to be shown; then no more are read.
 const WAITING: usize = 256;
 /// How often a Job is asked for whose pods have ended.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// Hands on every line and what becomes of the pods, until `say` says that nobody listens, or the Job is over.
 ///
@@ -44,7 +44,7 @@ pub async fn follow(
             Some(one) = said.recv() => Some(one.context("a log cannot be read")?),
             Some(event) = events.next() => following.event(event, &sender).await?,
             Some(_) = following.readers.join_next() => None,
-            () = sleep(LOOK_AGAIN), if following.may_end() => match following.ends().await? {
+            () = sleep(following.pause), if following.may_end() => match following.ends().await? {
                 true => return Ok(()),
                 false => None,
             },
@@ -70,6 +70,8 @@ struct Following<'a> {
     has_begun: bool,
     trouble: String,
     readers: JoinSet<()>,
+    /// How long after the last pod has ended the Job is asked for: at once, and then now and again.
+    pause: Duration,
 }
 
 type Sender = mpsc::Sender<Result<Said, Fault>>;
@@ -86,6 +88,7 @@ impl<'a> Following<'a> {
             has_begun: false,
             trouble: String::new(),
             readers: JoinSet::new(),
+            pause: Duration::ZERO,
         }
     }
 
@@ -154,21 +157,19 @@ impl<'a> Following<'a> {
         if !self.owners.own(&pod).await.context("the owner of a pod cannot be read")? {
             return Ok(None);
         }
-        let container = self.asked.container.as_deref();
         let asked = if self.has_begun { Asked::default() } else { self.asked.clone() };
         let (changes, changing) = watch::channel(Some(pod.clone()));
-        for container in containers(&pod, container) {
+        for container in containers(&pod, self.asked) {
             let reader = Reader {
                 cluster: self.cluster.clone(),
                 pod: changing.clone(),
-                name: pod.metadata.name.clone().unwrap_or_default(),
                 source: source(&pod, &container),
-                container,
                 asked: asked.clone(),
                 said: sender.clone(),
             };
             self.readers.spawn(reader.run());
         }
+        self.pause = Duration::ZERO;
         self.pods.insert(uid, changes);
         Ok(self.has_begun.then(|| Said::Note(format!("{} is new", short(&pod)))))
     }
@@ -179,7 +180,8 @@ impl<'a> Following<'a> {
     }
 
     /// Whether no pod will come any more: the Job has ended, or the one pod asked for has.
-    async fn ends(&self) -> Result<bool> {
+    async fn ends(&mut self) -> Result<bool> {
+        self.pause = LOOK_AGAIN;
         if self.workload.kind == "Pod" {
             return Ok(self.pods.values().any(|pod| pod.borrow().as_ref().is_some_and(is_over)));
         }

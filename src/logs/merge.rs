@@ -1,9 +1,10 @@
 //! Several logs as one.
 
+use super::source::Source;
 use crate::cluster::LogLine;
 
 /// The lines of all logs in the order of their times; those of one log stay in its order, whatever their times.
-pub fn merge(logs: Vec<(String, Vec<LogLine>)>) -> Vec<(String, String)> {
+pub fn merge(logs: Vec<(Source, Vec<LogLine>)>) -> Vec<(Source, String)> {
     let mut all = Vec::new();
     for (source, lines) in logs {
         let mut latest = None;
@@ -25,12 +26,16 @@ mod tests {
 
     #[test]
     fn lines_stand_in_the_order_of_their_times_and_of_their_log() {
+        let named = |name: &str| {
+            let name = name.to_owned();
+            Source { pod: name.clone(), container: name.clone(), name }
+        };
         let log = |source: &str, lines: &[(i64, &str)]| {
             let line = |(at, text): &(i64, &str)| LogLine {
                 at: Timestamp::from_second(*at).unwrap(),
                 text: (*text).to_owned(),
             };
-            (source.to_owned(), lines.iter().map(line).collect::<Vec<_>>())
+            (named(source), lines.iter().map(line).collect::<Vec<_>>())
         };
         let merged = merge(vec![
             log("a", &[(1, "a1"), (5, "a5"), (4, "a5 goes on"), (6, "a6")]),
@@ -39,6 +44,6 @@ mod tests {
         ]);
         let texts: Vec<&str> = merged.iter().map(|(_, text)| text.as_str()).collect();
         assert_eq!(texts, ["b0", "a1", "b1", "a5", "a5 goes on", "b5", "a6", "b9"]);
-        assert!(merged.iter().all(|(source, text)| text.starts_with(source.as_str())), "{merged:?}");
+        assert!(merged.iter().all(|(source, text)| text.starts_with(source.name.as_str())), "{merged:?}");
     }
 }

@@ -15,7 +15,8 @@ mod state;
 
 pub use find::{KINDS, Workload, find};
 pub use follow::follow;
-pub use read::read;
+pub use read::{read, whole};
+pub use source::Source;
 
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ pub struct Asked {
     pub tail: Option<i64>,
     /// Those of this time before now.
     pub age: Option<Duration>,
+    /// Where no container is named: those of the init containers too.
+    pub with_init: bool,
 }
 
 /// What there is to show.
@@ -39,8 +42,8 @@ pub struct Asked {
 pub enum Said {
     /// A line of a log.
     Line {
-        /// Who wrote it: a pod, by its short name, and where it has several, its container.
-        source: String,
+        /// Who wrote it.
+        source: Source,
         /// The line.
         text: String,
     },

@@ -9,7 +9,7 @@ use tokio::time::sleep;
 
 use super::merge::merge;
 use super::owners::Owners;
-use super::source::{all, containers, short, source};
+use super::source::{Source, all, containers, short, source};
 use super::state::{State, has_previous, state};
 use super::{Asked, Said, Workload};
 use crate::cluster::{Cluster, Fault, LogLine, LogRequest, REMOVED};
@@ -21,7 +21,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 const AT_ONCE: usize = 8;
 
 /// The log of one container, or why there is none.
-type Log = Result<(String, Vec<LogLine>), String>;
+type Log = Result<(Source, Vec<LogLine>), String>;
 
 /// Every line in the order in which it was written, after what there is to say of the pods that have none.
 ///
@@ -34,10 +34,8 @@ pub async fn read(cluster: &Cluster, workload: &Workload, asked: &Asked) -> Resu
     if pods.is_empty() {
         return Ok(vec![Said::Note(format!("{kind} {name} has no pods"))]);
     }
-    let wanted: Vec<(&Pod, String)> = pods
-        .iter()
-        .flat_map(|pod| containers(pod, asked.container.as_deref()).into_iter().map(move |container| (pod, container)))
-        .collect();
+    let wanted: Vec<(&Pod, String)> =
+        pods.iter().flat_map(|pod| containers(pod, asked).into_iter().map(move |container| (pod, container))).collect();
     if wanted.is_empty() {
         bail!(
             "no pod of {kind} {name} has a container {}: {}",
@@ -77,9 +75,9 @@ async fn own_pods(cluster: &Cluster, workload: &Workload) -> Result<Vec<Pod>> {
 async fn log(cluster: &Cluster, pod: &Pod, container: String, asked: &Asked) -> Result<Log> {
     let source = source(pod, &container);
     match state(pod, &container) {
-        State::Waits(why) => return Ok(Err(waits(&source, &why))),
+        State::Waits(why) => return Ok(Err(waits(&source.name, &why))),
         State::Run { .. } if asked.previous && !has_previous(pod, &container) => {
-            return Ok(Err(format!("{source} has not been started again")));
+            return Ok(Err(format!("{} has not been started again", source.name)));
         }
         State::Run { .. } => {}
     }
@@ -100,13 +98,15 @@ async fn log(cluster: &Cluster, pod: &Pod, container: String, asked: &Asked) -> 
         found = whole(cluster, name, &request).await;
     }
     if is_removed(&found) {
-        return Ok(Err(format!("{source} has no log any more: its node has removed it")));
+        return Ok(Err(format!("{} has no log any more: its node has removed it", source.name)));
     }
     match found {
         Ok(lines) => Ok(Ok((source, lines))),
         // Gone since, or its log is.
-        Err(fault) if matches!(fault.code(), Some(400 | 404)) => Ok(Err(format!("{source} has no log: {fault}"))),
-        Err(fault) => Err(fault).with_context(|| format!("the log of {source} cannot be read")),
+        Err(fault) if matches!(fault.code(), Some(400 | 404)) => {
+            Ok(Err(format!("{} has no log: {fault}", source.name)))
+        }
+        Err(fault) => Err(fault).with_context(|| format!("the log of {} cannot be read", source.name)),
     }
 }
 

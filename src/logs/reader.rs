@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::read::{waits, whole};
 use super::resume::Resume;
+use super::source::Source;
 use super::state::{State, is_over, state};
 use super::{Asked, Said};
 use crate::cluster::{Cluster, Fault, LogLine, LogRequest};
@@ -26,12 +27,8 @@ pub struct Reader {
     pub cluster: Cluster,
     /// The pod as it is; None once it is gone.
     pub pod: watch::Receiver<Option<Pod>>,
-    /// The pod's name.
-    pub name: String,
-    /// The container.
-    pub container: String,
-    /// What it is called.
-    pub source: String,
+    /// Which container, of which pod.
+    pub source: Source,
     /// Where its first lines begin.
     pub asked: Asked,
     /// Where lines go.
@@ -52,7 +49,7 @@ impl Reader {
         let (mut resume, mut done, mut waiting) = (Resume::default(), None, String::new());
         loop {
             let (state, is_over) = match &*self.pod.borrow_and_update() {
-                Some(pod) => (state(pod, &self.container), is_over(pod)),
+                Some(pod) => (state(pod, &self.source.container), is_over(pod)),
                 None => break,
             };
             match state {
@@ -64,11 +61,11 @@ impl Reader {
                     continue;
                 }
                 State::Run { over: Some(how), .. } if how != waiting => {
-                    self.note(format!("{} {how}", self.source)).await?;
+                    self.note(format!("{} {how}", self.source.name)).await?;
                     waiting = how;
                 }
                 State::Waits(why) if why != waiting => {
-                    self.note(waits(&self.source, &why)).await?;
+                    self.note(waits(&self.source.name, &why)).await?;
                     waiting = why;
                 }
                 State::Run { .. } | State::Waits(_) => {}
@@ -80,7 +77,7 @@ impl Reader {
                 break;
             }
         }
-        self.note(format!("{} is gone", self.source)).await
+        self.note(format!("{} is gone", self.source.name)).await
     }
 
     /// Reads what the container writes until it is started again, or will not be.
@@ -92,7 +89,7 @@ impl Reader {
             let _ = timeout(LOOK_AGAIN, self.pod.changed()).await;
             ended = match &*self.pod.borrow_and_update() {
                 None => return Ok(()),
-                Some(pod) => match state(pod, &self.container) {
+                Some(pod) => match state(pod, &self.source.container) {
                     State::Run { restarts, over } if restarts > run || over.is_some() => Some(restarts),
                     State::Run { .. } | State::Waits(_) => None,
                 },
@@ -105,7 +102,7 @@ impl Reader {
     /// Follows the log until it ends or breaks off.
     async fn stream(&mut self, run: i32, resume: &mut Resume) -> Result<(), Over> {
         let request = LogRequest { follow: true, ..self.request(resume) };
-        let lines = match self.cluster.log(&self.name, &request).await {
+        let lines = match self.cluster.log(&self.source.pod, &request).await {
             Ok(lines) => lines,
             Err(fault) => return self.failed(fault).await,
         };
@@ -120,7 +117,7 @@ impl Reader {
                 },
                 changed = self.pod.changed(), if drained.is_none() => {
                     let runs = self.pod.borrow_and_update().as_ref().is_some_and(|pod| {
-                        state(pod, &self.container) == State::Run { restarts: run, over: None }
+                        state(pod, &self.source.container) == State::Run { restarts: run, over: None }
                     });
                     if changed.is_err() || !runs {
                         drained = Some(Instant::now() + DRAINS);
@@ -135,7 +132,7 @@ impl Reader {
     async fn rest(&mut self, previous: bool, resume: &mut Resume) -> Result<(), Over> {
         for _ in 0..ATTEMPTS {
             let request = LogRequest { previous, ..self.request(resume) };
-            match whole(&self.cluster, &self.name, &request).await {
+            match whole(&self.cluster, &self.source.pod, &request).await {
                 Ok(lines) => {
                     for line in lines {
                         self.line(line, resume).await?;
@@ -148,11 +145,11 @@ impl Reader {
                 Err(fault) => return self.failed(fault).await,
             }
         }
-        self.note(format!("the end of the log of {} cannot be read", self.source)).await
+        self.note(format!("the end of the log of {} cannot be read", self.source.name)).await
     }
 
     fn request(&self, resume: &mut Resume) -> LogRequest {
-        let container = Some(self.container.clone());
+        let container = Some(self.source.container.clone());
         match resume.begin() {
             Some(since) => LogRequest { container, since: Some(since), ..LogRequest::default() },
             None => LogRequest { container, tail: self.asked.tail, age: self.asked.age, ..LogRequest::default() },
@@ -175,7 +172,7 @@ impl Reader {
             self.send(Err(fault)).await?;
             return Err(Over);
         }
-        tracing::info!(pod = self.name, container = self.container, %fault, "the log cannot be read; it is asked for again");
+        tracing::info!(source = self.source.name, %fault, "the log cannot be read; it is asked for again");
         Ok(())
     }
 

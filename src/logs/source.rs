@@ -2,10 +2,24 @@
 
 use k8s_openapi::api::core::v1::{Container, Pod};
 
-/// The containers to read: the one asked for where the pod has it, else all but the init containers.
-pub fn containers(pod: &Pod, asked: Option<&str>) -> Vec<String> {
-    match asked {
-        Some(asked) => all(pod).filter(|container| container.name == asked).map(|one| one.name.clone()).collect(),
+use super::Asked;
+
+/// Who writes a log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The pod.
+    pub pod: String,
+    /// The container of that pod.
+    pub container: String,
+    /// For people: the pod's short name, and where it has several containers, which one.
+    pub name: String,
+}
+
+/// The containers to read: the one asked for where the pod has it, else all, or all but the init containers.
+pub fn containers(pod: &Pod, asked: &Asked) -> Vec<String> {
+    match &asked.container {
+        Some(asked) => all(pod).filter(|container| container.name == *asked).map(|one| one.name.clone()).collect(),
+        None if asked.with_init => all(pod).map(|one| one.name.clone()).collect(),
         None => main(pod).map(|one| one.name.clone()).collect(),
     }
 }
@@ -19,10 +33,13 @@ fn main(pod: &Pod) -> impl Iterator<Item = &Container> {
     pod.spec.iter().flat_map(|spec| &spec.containers)
 }
 
-/// The pod's name without its template's hash, and where it has several containers, which one.
-pub fn source(pod: &Pod, container: &str) -> String {
-    let name = short(pod);
-    if all(pod).count() > 1 { format!("{name}/{container}") } else { name }
+/// A container of a pod, as the one who writes.
+pub fn source(pod: &Pod, container: &str) -> Source {
+    let name = match short(pod) {
+        name if all(pod).count() > 1 => format!("{name}/{container}"),
+        name => name,
+    };
+    Source { pod: pod.metadata.name.clone().unwrap_or_default(), container: container.to_owned(), name }
 }
 
 /// `saleor-api-x2k4l` for `saleor-api-6d5f8c7b9-x2k4l`.
@@ -56,8 +73,15 @@ mod tests {
             (pod("seed-1-x", "", &["record"], &["look", "load"]), Some("load"), &["seed-1-x/load"]),
             (pod("seed-1-x", "", &["record"], &[]), Some("load"), &[]),
         ] {
-            let found: Vec<String> = containers(&pod, asked).iter().map(|container| source(&pod, container)).collect();
-            assert_eq!(found, expected, "{asked:?}");
+            let asked = Asked { container: asked.map(str::to_owned), ..Asked::default() };
+            let found = containers(&pod, &asked);
+            let names: Vec<String> = found.iter().map(|container| source(&pod, container).name).collect();
+            assert_eq!(names, expected, "{asked:?}");
         }
+        let asked = Asked { with_init: true, ..Asked::default() };
+        assert_eq!(
+            containers(&pod("seed-1-x", "", &["record"], &["look", "load"]), &asked),
+            ["look", "load", "record"]
+        );
     }
 }

@@ -49,8 +49,10 @@ pub enum Event {
         done: u32,
         /// ...it consists.
         total: u32,
-        /// It will fail unless it changes.
+        /// It will fail unless it changes, ...
         suspicious: bool,
+        /// ... after so many seconds, where time decides.
+        fails_in_seconds: Option<u64>,
     },
     /// An object that was waited for is ready.
     Ready {
@@ -71,6 +73,30 @@ pub enum Event {
         worst: Option<Blocker>,
         /// Seconds until the phase times out.
         left_seconds: u64,
+    },
+    /// A container has written a line: one of a Job that is waited for, or of those before a crash.
+    LogLine {
+        /// The phase that waits.
+        phase: Phase,
+        /// The pod.
+        pod: String,
+        /// The container of that pod.
+        container: String,
+        /// The line.
+        line: String,
+    },
+    /// Kubernetes warns of an object of the plan, or of a pod of one. What it says once more is not told again.
+    Warning {
+        /// The phase that waits.
+        phase: Phase,
+        /// Kind and name.
+        object: String,
+        /// A CamelCase reason: "FailedScheduling".
+        reason: String,
+        /// The reason in words.
+        message: String,
+        /// How often it was said by then.
+        count: u32,
     },
     /// Why an object failed, with its evidence.
     Diagnosis(Box<Diagnosis>),

@@ -11,6 +11,7 @@ mod deploy;
 mod events;
 mod expected;
 mod generate;
+mod heard;
 mod home;
 mod left_out;
 mod lock;

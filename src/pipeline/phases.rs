@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::apply::{Done, Gate, NotApplied, apply_all};
+use super::heard::Heard;
 use super::record::Record;
 use super::seen;
 use super::survey::Survey;
@@ -13,7 +14,8 @@ use super::vacate::{gone, why_still_there};
 use super::wait::{Waited, wait};
 use super::{Change, Diagnosis, Event, Events, Options, Outcome, PhaseSummary, Prepared, Rival};
 use crate::cluster::{Clock, Watch, evidence};
-use crate::readiness::{Failure, Memory, Readiness, Target, World, assess, hpa_warning};
+use crate::logs::Workload;
+use crate::readiness::{Failure, Kind, Memory, Readiness, Target, World, assess, hpa_warning};
 use crate::render::{Object, Phase};
 
 /// The eight phases of one deploy.
@@ -25,6 +27,9 @@ pub struct Phases<'a> {
     events: &'a Events,
     clock: Clock,
     watch: Option<Watch>,
+    /// Something was waited for.
+    has_waited: bool,
+    heard: Heard,
     memory: Memory,
     /// The autoscalers as they were applied.
     autoscalers: BTreeMap<String, serde_json::Value>,
@@ -72,13 +77,18 @@ impl<'a> Phases<'a> {
         clock: Clock,
         events: &'a Events,
     ) -> Self {
-        let (memory, autoscalers) = (Memory::default(), BTreeMap::new());
-        Self { prepared, survey, record, options, events, clock, watch: None, memory, autoscalers }
+        let (memory, heard, autoscalers) = (Memory::default(), Heard::new(prepared, clock), BTreeMap::new());
+        let (watch, has_waited) = (None, false);
+        Self { prepared, survey, record, options, events, clock, watch, has_waited, heard, memory, autoscalers }
     }
 
     /// Runs them, until one fails.
     pub async fn run(mut self) -> Run {
         let mut run = Run::nothing(Phase::Config);
+        // What is said from now on is told, so it has to be known what was said before.
+        if self.record.is_some() && self.will_wait() {
+            self.start_watch();
+        }
         for phase in self.prepared.phases_asked_for() {
             let began = self.clock.elapsed();
             let ended = match (&run.failed, self.prepared.skipped.get(&phase).cloned()) {
@@ -103,6 +113,15 @@ impl<'a> Phases<'a> {
         }
         self.warn_about_autoscalers();
         run
+    }
+
+    /// Whether an object will be written that takes time to be ready.
+    fn will_wait(&self) -> bool {
+        let mut objects = self.prepared.phases().flat_map(|phase| self.prepared.objects(phase));
+        objects.any(|object| {
+            let takes_time = Kind::of(&object.id.api_version, &object.id.kind).is_some();
+            takes_time && self.survey.of(&object.id) != Change::Unchanged
+        })
     }
 
     async fn phase(&mut self, phase: Phase, began: Duration) -> Ended {
@@ -157,6 +176,9 @@ impl<'a> Phases<'a> {
         let cleared = tokio::time::timeout_at(until, self.clear_failed_jobs(phase, objects)).await;
         cleared.map_err(|_| (Outcome::TimedOut, "time ran out while a failed Job was being deleted".to_owned()))??;
         self.make_way(phase, objects, until).await?;
+        if let Some(watch) = &self.watch {
+            self.heard.begin(watch);
+        }
         let gate = Gate { until, stop: &self.options.stop };
         let (applied, ended) = apply_all(self.prepared, self.survey, phase, objects, gate, self.events).await;
         for one in &applied {
@@ -167,6 +189,7 @@ impl<'a> Phases<'a> {
         }
         let targets: Vec<Target> = applied.iter().filter_map(|one| one.target.clone()).collect();
         let answered = seen::world(applied.iter().map(|one| &one.value));
+        let jobs: Vec<Workload> = applied.iter().filter(|one| is_under_way(one, &answered)).filter_map(job).collect();
         done.extend(applied);
         match ended {
             Ok(()) => {}
@@ -182,8 +205,8 @@ impl<'a> Phases<'a> {
             }
         }
         // What was read before this deploy changed anything says little of now.
-        if self.watch.is_some() || !all_ready(&targets, &answered) {
-            self.wait_for(phase, &targets, deadline).await?;
+        if self.has_waited || !all_ready(&targets, &answered) {
+            self.wait_for(phase, &targets, jobs, deadline).await?;
         }
         Ok(())
     }
@@ -192,16 +215,21 @@ impl<'a> Phases<'a> {
         &mut self,
         phase: Phase,
         targets: &[Target],
+        jobs: Vec<Workload>,
         deadline: Duration,
     ) -> Result<(), (Outcome, String)> {
         let (clock, events) = (self.clock, self.events);
         self.start_watch();
+        self.has_waited = true;
         let Some(watch) = &self.watch else { return Ok(()) };
+        jobs.into_iter().for_each(|job| self.heard.follow(phase, job, events));
         let waited = tokio::select! {
             biased;
             () = self.options.stop.told() => return Err(interrupted()),
             waited = wait(phase, targets, watch, &mut self.memory, clock, deadline, events) => waited,
+            never = self.heard.listen(phase, watch, events) => match never {},
         };
+        self.heard.end(phase, watch, events).await;
         match waited {
             Waited::Ready => Ok(()),
             Waited::Failed(failures) => {
@@ -312,6 +340,16 @@ impl<'a> Phases<'a> {
             }
         }
     }
+}
+
+/// A Job, as what writes a log.
+fn job(done: &Done) -> Option<Workload> {
+    Workload::of(&done.value).ok().filter(|workload| workload.kind == "Job")
+}
+
+/// Whether an object is not ready by the answer of its apply.
+fn is_under_way(done: &Done, answered: &World) -> bool {
+    done.target.as_ref().is_some_and(|target| !all_ready(std::slice::from_ref(target), answered))
 }
 
 fn interrupted() -> (Outcome, String) {

@@ -128,10 +128,11 @@ impl Told<'_> {
                     Event::Waiting {
                         phase: self.phase,
                         object: object.clone(),
-                        why: progress.line(now),
+                        why: progress.why.clone(),
                         done: progress.done,
                         total: progress.total,
                         suspicious: progress.suspicion.is_some(),
+                        fails_in_seconds: progress.fails_in(now).map(|left| left.as_secs()),
                     },
                 ),
                 // A failure is told with its evidence, by the diagnosis.

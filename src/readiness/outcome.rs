@@ -28,6 +28,11 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// How long it may stay as it is, where time decides.
+    pub fn fails_in(&self, now: Duration) -> Option<Duration> {
+        Some(self.suspicion.as_ref()?.fails_at?.saturating_sub(now))
+    }
+
     /// `why`, with how long the suspicion has lasted: `...: ImagePullBackOff, 12 s of 90 s`.
     pub fn line(&self, now: Duration) -> String {
         let Some(suspicion) = &self.suspicion else {

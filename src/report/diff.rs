@@ -1,6 +1,6 @@
 //! What a deploy would change, for people and for programs.
 
-use std::io::{self, IsTerminal};
+use std::io;
 
 use console::Style;
 use serde_json::{Value, json};
@@ -10,38 +10,15 @@ use super::text::{counted, on_one_line};
 use super::{Redactor, print};
 use crate::diff::{Comparison, Difference, Kind};
 
-/// When a difference is coloured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Color {
-    /// When stdout is a terminal, and neither `NO_COLOR` nor a dumb terminal says otherwise.
-    #[default]
-    Auto,
-    /// Always.
-    Always,
-    /// Never.
-    Never,
-}
-
-impl Color {
-    fn is_on(self) -> bool {
-        match self {
-            Self::Auto => io::stdout().is_terminal() && console::colors_enabled(),
-            Self::Always => true,
-            Self::Never => false,
-        }
-    }
-}
-
 /// Prints every difference and the sum of them, without secrets and control characters.
 ///
 /// # Errors
 /// As [`print()`].
-pub fn print_diff(comparison: &Comparison, color: Color, redactor: &Redactor) -> io::Result<()> {
-    let is_on = color.is_on();
+pub fn print_diff(comparison: &Comparison, redactor: &Redactor) -> io::Result<()> {
     let line = |(style, line): (Style, String)| {
         // Coloured last: cleaning takes colours away.
         let line = clean(&line, redactor).trim_end().to_owned();
-        if is_on { format!("{}\n", style.force_styling(true).apply_to(line)) } else { line + "\n" }
+        format!("{}\n", style.apply_to(line))
     };
     print(&lines(comparison).into_iter().map(line).collect::<String>())
 }

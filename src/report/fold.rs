@@ -53,6 +53,8 @@ impl Folds {
             | Event::Waiting { .. }
             | Event::Ready { .. }
             | Event::Heartbeat { .. }
+            | Event::LogLine { .. }
+            | Event::Warning { .. }
             | Event::Restored(_)
             | Event::Deleted { .. } => return (None, None),
         };

@@ -35,7 +35,7 @@ impl Lines {
         let mut text = String::new();
         for said in all {
             match said {
-                Said::Line { source, text: line } => text.push_str(&self.line(source, line)),
+                Said::Line { source, text: line } => text.push_str(&self.line(&source.name, line)),
                 Said::Note(words) => note(&on_one_line(words), &self.redactor),
             }
         }

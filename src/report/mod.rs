@@ -11,11 +11,14 @@
 
 pub mod backups;
 mod board;
+mod color;
 pub mod diff;
 pub mod doctor;
+mod failure;
 mod fold;
 mod github;
 mod gitlab;
+mod glyphs;
 mod going_back;
 pub mod history;
 mod json;
@@ -33,6 +36,7 @@ mod stdout;
 mod summary;
 mod terminal;
 mod text;
+mod waits;
 
 #[cfg(test)]
 mod tests;
@@ -48,6 +52,7 @@ use crate::cluster;
 use crate::pipeline::Event;
 use output::Medium;
 
+pub use color::{Color, use_colors};
 pub use going_back::{going_back, unfinished};
 pub use log::{error, failure, log_to_stderr, note};
 pub use output::{Answer, Output};
@@ -82,7 +87,10 @@ pub async fn run(output: Output, redactor: Redactor, events: UnboundedReceiver<E
     let clock = cluster::Clock::start();
     let now: Clock = Box::new(move || clock.now());
     let shown: Box<dyn Reporter> = match output.medium() {
-        Medium::Terminal => Box::new(terminal::Terminal::new(screen::Screen::stdout())),
+        Medium::Terminal => {
+            let glyphs = glyphs::Glyphs::of_locale(|name| std::env::var(name).ok());
+            Box::new(terminal::Terminal::new(screen::Screen::stdout(), glyphs))
+        }
         Medium::Plain => Box::new(plain::Plain::new(io::stdout(), now)),
         Medium::GitHub => Box::new(github::GitHub::new(io::stdout(), now)),
         Medium::GitLab => Box::new(gitlab::GitLab::new(io::stdout(), now)),

@@ -62,10 +62,11 @@ impl<W: Write + Send> Plain<W> {
             Event::Applied { phase, object, change } => {
                 (Some(*phase), vec![format!("{} {object}", text::change(*change, self.dry_run))])
             }
-            Event::Waiting { phase, object, why, done, total, suspicious } => {
+            Event::Waiting { phase, object, why, done, total, suspicious, fails_in_seconds } => {
                 let mut line = format!("waiting for {}", text::waiting(object, why, *done, *total));
                 if *suspicious {
-                    line += " (will fail unless this changes)";
+                    let when = fails_in_seconds.map_or_else(String::new, |left| format!(" in {}", text::whole(left)));
+                    line += &format!(" (will fail{when} unless this changes)");
                 }
                 let before = self.said.insert(object.clone(), line.clone());
                 (Some(*phase), if before.as_ref() == Some(&line) { vec![] } else { vec![line] })
@@ -80,6 +81,12 @@ impl<W: Write + Send> Plain<W> {
                     line += &format!("; worst: {object}: {}", text::on_one_line(why));
                 }
                 (Some(*phase), vec![line])
+            }
+            Event::LogLine { phase, pod, container, line } => {
+                (Some(*phase), vec![format!("log  {} │ {line}", text::writer(pod, container))])
+            }
+            Event::Warning { phase, object, reason, message, count } => {
+                (Some(*phase), vec![format!("warning  {}", text::warning(object, reason, message, *count))])
             }
             Event::Diagnosis(diagnosis) => (Some(diagnosis.phase), text::diagnosis(diagnosis)),
             Event::PhaseFinished(summary) => (Some(summary.phase), vec![text::phase_finished(summary, self.dry_run)]),

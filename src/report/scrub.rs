@@ -9,10 +9,20 @@ use crate::pipeline::{
 use super::Redactor;
 use super::text::printable;
 
+/// The longest line of a log, in characters; what is longer is cut.
+const LONGEST: usize = 2000;
+
 /// Masks secrets and removes control characters in every string of an event.
 pub fn scrub(event: &mut Event, redactor: &Redactor) {
     for text in strings(event) {
         *text = clean(text, redactor);
+    }
+    // Not before it is masked: half a secret is known to nobody.
+    if let Event::LogLine { line, .. } = event
+        && let Some((end, _)) = line.char_indices().nth(LONGEST)
+    {
+        line.truncate(end);
+        line.push_str("... (cut)");
     }
 }
 
@@ -61,11 +71,15 @@ fn strings(event: &mut Event) -> Vec<&mut String> {
         Event::Notice { phase: _, message } => vec![message],
         Event::PhaseStarted { phase: _, objects: _, timeout_seconds: _ } => vec![],
         Event::Applied { phase: _, object, change: _ } => vec![object],
-        Event::Waiting { phase: _, object, why, done: _, total: _, suspicious: _ } => vec![object, why],
+        Event::Waiting { phase: _, object, why, done: _, total: _, suspicious: _, fails_in_seconds: _ } => {
+            vec![object, why]
+        }
         Event::Ready { phase: _, object } => vec![object],
         Event::Heartbeat { phase: _, ready: _, total: _, worst, left_seconds: _ } => {
             worst.iter_mut().flat_map(|Blocker { object, why }| [object, why]).collect()
         }
+        Event::LogLine { phase: _, pod, container, line } => vec![pod, container, line],
+        Event::Warning { phase: _, object, reason, message, count: _ } => vec![object, reason, message],
         Event::Diagnosis(diagnosis) => {
             let Diagnosis { phase: _, object, reason, message, pod, container, image, events, log } = &mut **diagnosis;
             let mut strings = vec![object, reason, message];

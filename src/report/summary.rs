@@ -104,6 +104,8 @@ impl Summary {
             | Event::Waiting { .. }
             | Event::Ready { .. }
             | Event::Heartbeat { .. }
+            | Event::LogLine { .. }
+            | Event::Warning { .. }
             | Event::PhaseFinished(_)
             | Event::RollbackStarted { .. }
             | Event::Restored(_)

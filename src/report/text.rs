@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use console::{measure_text_width, truncate_str};
+
 use crate::pipeline::{
     Change, Diagnosis, Finished, Loss, Outcome, PhaseSummary, RestoreOutcome, Restored, Started, Volume,
 };
@@ -79,6 +81,51 @@ pub fn counted(counts: &[(usize, &str)]) -> Vec<String> {
 pub fn waiting(object: &str, why: &str, done: u32, total: u32) -> String {
     let parts = if total > 1 { format!(" ({done}/{total})") } else { String::new() };
     on_one_line(&format!("{object}{parts}: {why}"))
+}
+
+/// Who wrote a line: its pod, and the container where that is called something else.
+pub fn writer(pod: &str, container: &str) -> String {
+    let is_of = |stem: &str| pod.strip_prefix(stem).is_some_and(|rest| rest.starts_with('-'));
+    if is_of(container) { pod.to_owned() } else { format!("{pod}/{container}") }
+}
+
+/// "Pod postgres-0: FailedScheduling: 0/1 nodes are available (x3)".
+pub fn warning(object: &str, reason: &str, message: &str, count: u32) -> String {
+    let times = if count > 1 { format!(" (x{count})") } else { String::new() };
+    on_one_line(&format!("{object}: {reason}: {message}{times}"))
+}
+
+/// A text in lines: the first of at most `first` columns, the others of at most `rest`, all of them at most `most`. What
+/// does not fit ends with `cut`; a word that is wider than a line is broken.
+pub fn wrapped(text: &str, first: usize, rest: usize, most: usize, cut: &str) -> Vec<String> {
+    let mut lines: Vec<String> = vec![String::new()];
+    let width = |lines: &[String]| if lines.len() == 1 { first } else { rest };
+    let mut words = text.split(' ').peekable();
+    while let Some(word) = words.next() {
+        let mut word = word.to_owned();
+        loop {
+            let (count, room) = (lines.len(), width(&lines));
+            let Some(line) = lines.last_mut() else { break };
+            let joined = if line.is_empty() { word.clone() } else { format!("{line} {word}") };
+            let is_last = count >= most;
+            if measure_text_width(&joined) <= room {
+                *line = joined;
+                break;
+            }
+            if is_last {
+                let all: Vec<&str> = std::iter::once(joined.as_str()).chain(words).collect();
+                *line = truncate_str(&all.join(" "), room, cut).into_owned();
+                return lines;
+            }
+            if line.is_empty() {
+                let head = truncate_str(&word, room.max(1), "").into_owned();
+                word = word[head.len()..].to_owned();
+                *line = head;
+            }
+            lines.push(String::new());
+        }
+    }
+    lines
 }
 
 /// "done in 0.4s: 3 created, 1 unchanged"; "failed after 12.3s: Deployment saleor-api: ErrImagePull".
@@ -190,16 +237,41 @@ pub fn restored(restored: &Restored) -> String {
     }
 }
 
-/// What a rollback made of every object, under a heading; nothing where nothing was rolled back.
+/// What a rollback made of everything, in a sum; then every object that is not as it was, or was not ready before. Nothing
+/// where nothing was rolled back.
 pub fn restored_table(table: &[Restored]) -> Vec<String> {
-    if table.is_empty() {
+    // Of a first install the message says it.
+    if table.iter().all(|one| one.outcome == RestoreOutcome::FirstInstall) {
         return Vec::new();
     }
-    let width = table.iter().map(|one| one.object.len()).max().unwrap_or(0);
-    let row = |one: &Restored| format!("  {:<width$}  {}", one.object, restored(one));
-    let is_first = table.iter().all(|one| one.outcome == RestoreOutcome::FirstInstall);
-    let heading = if is_first { "nothing to go back to:" } else { "after the rollback:" };
-    std::iter::once(heading.to_owned()).chain(table.iter().map(row)).collect()
+    let of = |outcome| table.iter().filter(|one| one.outcome == outcome).count();
+    let sums = [
+        (of(RestoreOutcome::RolledBack), "rolled back"),
+        (of(RestoreOutcome::Deleted), "deleted"),
+        (of(RestoreOutcome::Unchanged), "unchanged"),
+        (of(RestoreOutcome::Stays), "left as they are"),
+        (of(RestoreOutcome::Failed), "FAILED"),
+    ];
+    let sums: Vec<String> =
+        sums.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let is_plain = |one: &&Restored| {
+        let is_done =
+            matches!(one.outcome, RestoreOutcome::RolledBack | RestoreOutcome::Deleted | RestoreOutcome::Unchanged);
+        is_done && !one.was_unhealthy
+    };
+    // What stays for the same reason is said once.
+    let mut rest: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut told: Vec<&Restored> = table.iter().filter(|one| !is_plain(one)).collect();
+    told.sort_by_key(|one| one.outcome != RestoreOutcome::Failed);
+    for one in told {
+        let words = restored(one);
+        match rest.iter_mut().find(|(known, _)| *known == words) {
+            Some((_, objects)) => objects.push(&one.object),
+            None => rest.push((words, vec![&one.object])),
+        }
+    }
+    let rest = rest.into_iter().map(|(words, objects)| format!("  {}: {words}", objects.join(", ")));
+    std::iter::once(format!("after the rollback: {}", sums.join(", "))).chain(rest).collect()
 }
 
 /// "rolled back in 12.0s".

@@ -7,6 +7,7 @@ mod deploys;
 mod diff;
 mod doctor;
 mod failover;
+mod heard;
 mod history;
 mod http;
 mod keda;

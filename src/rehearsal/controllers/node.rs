@@ -124,6 +124,9 @@ fn advance(turn: &mut Turn, pod: &Value, stage: Stage, ailments: &Ailments) {
         Stage::Pulling | Stage::PullingAgain => {
             // What ends by itself has no probe: it is ready while it runs.
             pod_status::runs(&mut next, ends_by_itself(pod), &time);
+            if ends_by_itself(pod) {
+                say_what_would_run(turn, pod);
+            }
         }
         Stage::NotPulled => {
             let message = |image: &str| format!("Back-off pulling image {image:?}");
@@ -176,11 +179,25 @@ fn restart(turn: &mut Turn, pod: &mut Value, time: &str) {
     failing::restarts(pod, time);
 }
 
+/// What a Job's containers write here.
+fn say_what_would_run(turn: &mut Turn, pod: &Value) {
+    for container in pod["spec"]["containers"].as_array().into_iter().flatten() {
+        let words = ["command", "args"].into_iter().flat_map(|field| container[field].as_array().into_iter().flatten());
+        let words: Vec<&str> = words.filter_map(Value::as_str).collect();
+        let command = words.join(" ").lines().next().unwrap_or("the image's own command").to_owned();
+        say(turn, pod, container["name"].as_str().unwrap_or_default(), format!("rehearsed, not run: {command}"));
+    }
+}
+
 fn say_last_words(turn: &mut Turn, pod: &Value) {
     for container in containers(pod) {
-        let at = turn.time.parse().unwrap_or(Timestamp::MIN);
-        turn.logs().write(pod, &container, at, "exits with 1, as ordered (--fail)".to_owned());
+        say(turn, pod, &container, "exits with 1, as ordered (--fail)".to_owned());
     }
+}
+
+fn say(turn: &mut Turn, pod: &Value, container: &str, line: String) {
+    let at = turn.time.parse().unwrap_or(Timestamp::MIN);
+    turn.logs().write(pod, container, at, line);
 }
 
 fn containers(pod: &Value) -> Vec<String> {

@@ -4,11 +4,13 @@ mod ci;
 #[path = "../../../tests/schema/mod.rs"]
 mod described;
 mod doctor;
+mod failure;
 mod history;
 mod json;
 mod plain;
 mod redact;
 mod samples;
+mod screens;
 mod status;
 mod summary;
 mod terminal;

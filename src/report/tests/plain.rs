@@ -34,6 +34,10 @@ fn a_deploy_that_succeeds() {
         waiting(stateful, "StatefulSet postgres", "no pod yet", (0, 2), false),
         waiting(stateful, "StatefulSet postgres", "postgres-1 crashed once", (1, 2), true),
         heartbeat(stateful, Some(("StatefulSet postgres", "postgres-1 crashed once"))),
+        line(stateful, "postgres-1", "postgres", "\u{1b}[31mFATAL\u{1b}[0m: no space left"),
+        line(stateful, "seed-1-x2k4l", "populate", ""),
+        warning(stateful, "Pod postgres-1", "Back-off\n restarting", 1),
+        warning(stateful, "Pod redis-1", "cannot pull", 3),
         ready(stateful, "StatefulSet postgres"),
         ready(stateful, "StatefulSet redis"),
         Event::PhaseFinished(phases[1].clone()),
@@ -48,17 +52,21 @@ fn a_deploy_that_succeeds() {
 12:00:05Z [2/8 Stateful] started: 2 objects, at most 5m
 12:00:06Z [2/8 Stateful] changed StatefulSet postgres
 12:00:07Z [2/8 Stateful] waiting for StatefulSet postgres (0/2): no pod yet
-12:00:09Z [2/8 Stateful] waiting for StatefulSet postgres (1/2): postgres-1 crashed once (will fail unless this changes)
+12:00:09Z [2/8 Stateful] waiting for StatefulSet postgres (1/2): postgres-1 crashed once (will fail in 1m30s unless this changes)
 12:00:10Z [2/8 Stateful] 3 of 5 ready, 4m45s left; worst: StatefulSet postgres: postgres-1 crashed once
-12:00:11Z [2/8 Stateful] ready: StatefulSet postgres
-12:00:13Z [2/8 Stateful] done in 1m05s: 1 created, 1 changed
-12:00:14Z [8/8 ServiceMonitors] skipped: the cluster does not serve ServiceMonitor
-12:00:15Z    phase               outcome        time  created  changed  unchanged
-12:00:15Z 1  Namespace & config  done           0.4s        1        0          3
-12:00:15Z 2  Stateful            done          1m05s        1        1          0
-12:00:15Z 8  ServiceMonitors     skipped           -        -        -          -
-12:00:15Z local is deployed
-12:00:15Z 2 created, 1 changed, 3 unchanged; 1m06s, 76 API requests
+12:00:11Z [2/8 Stateful] log  postgres-1 │ FATAL: no space left
+12:00:12Z [2/8 Stateful] log  seed-1-x2k4l/populate │
+12:00:13Z [2/8 Stateful] warning  Pod postgres-1: Failed: Back-off restarting
+12:00:14Z [2/8 Stateful] warning  Pod redis-1: Failed: cannot pull (x3)
+12:00:15Z [2/8 Stateful] ready: StatefulSet postgres
+12:00:17Z [2/8 Stateful] done in 1m05s: 1 created, 1 changed
+12:00:18Z [8/8 ServiceMonitors] skipped: the cluster does not serve ServiceMonitor
+12:00:19Z    phase               outcome        time  created  changed  unchanged
+12:00:19Z 1  Namespace & config  done           0.4s        1        0          3
+12:00:19Z 2  Stateful            done          1m05s        1        1          0
+12:00:19Z 8  ServiceMonitors     skipped           -        -        -          -
+12:00:19Z local is deployed
+12:00:19Z 2 created, 1 changed, 3 unchanged; 1m06s, 76 API requests
 ";
     assert_eq!(text, expected);
 }

@@ -42,7 +42,17 @@ pub fn applied(phase: Phase, object: &str, change: Change) -> Event {
 }
 
 pub fn waiting(phase: Phase, object: &str, why: &str, (done, total): (u32, u32), suspicious: bool) -> Event {
-    Event::Waiting { phase, object: object.into(), why: why.into(), done, total, suspicious }
+    let (object, why) = (object.into(), why.into());
+    let fails_in_seconds = suspicious.then_some(90);
+    Event::Waiting { phase, object, why, done, total, suspicious, fails_in_seconds }
+}
+
+pub fn line(phase: Phase, pod: &str, container: &str, line: &str) -> Event {
+    Event::LogLine { phase, pod: pod.into(), container: container.into(), line: line.into() }
+}
+
+pub fn warning(phase: Phase, object: &str, message: &str, count: u32) -> Event {
+    Event::Warning { phase, object: object.into(), reason: "Failed".into(), message: message.into(), count }
 }
 
 pub fn ready(phase: Phase, object: &str) -> Event {
@@ -150,6 +160,8 @@ pub fn every() -> Vec<Event> {
         waiting(stateful, "StatefulSet postgres", "1 of 2 replicas ready", (1, 2), false),
         ready(stateful, "StatefulSet postgres"),
         heartbeat(stateful, Some(("StatefulSet redis", "0 of 2 replicas ready"))),
+        line(Phase::Migration, "migrate-0123abcd-x2k4l", "migrate", "\u{1b}[32mApplying\u{1b}[0m order.0001"),
+        warning(stateful, "Pod postgres-1", "cannot pull", 3),
         diagnosis(),
         Event::PhaseFinished(failed()),
         Event::RollbackStarted { objects: 4, timeout_seconds: 300 },
@@ -169,6 +181,8 @@ pub fn every() -> Vec<Event> {
             | Event::Waiting { .. }
             | Event::Ready { .. }
             | Event::Heartbeat { .. }
+            | Event::LogLine { .. }
+            | Event::Warning { .. }
             | Event::Diagnosis(_)
             | Event::PhaseFinished(_)
             | Event::RollbackStarted { .. }

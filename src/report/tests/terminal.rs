@@ -1,14 +1,15 @@
 //! The live board, line by line, and what stays on the screen.
 
-use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressDrawTarget, TermLike};
 use tokio::sync::mpsc::unbounded_channel;
 
 use crate::pipeline::{Change, Event, Outcome};
 use crate::render::Phase;
 use crate::report::board::Board;
+use crate::report::glyphs::{ASCII, UNICODE};
 use crate::report::screen::Screen;
 use crate::report::terminal::{Terminal, lasting};
 use crate::report::{Redactor, pump};
@@ -50,9 +51,9 @@ fn the_board_shows_what_is_waited_for_worst_first() {
     let expected = [
         "✔ 1 Namespace & config   0.4s  1 created, 3 unchanged",
         "⠴ 2 Stateful            1m05s  waiting for 3, 3m55s left",
-        "    ! StatefulSet postgres (1/2): postgres-1: crashed once",
-        "      Job seed: its pod runs",
-        "      StatefulSet redis (1/2): redis-1 is not ready",
+        "    ! postgres  ▕███   ▏ 1/2    1m05s/1m30s  postgres-1: crashed once",
+        "      seed                            1m05s  its pod runs",
+        "      redis     ▕███   ▏ 1/2          1m05s  redis-1 is not ready",
         "· 3 Migration",
         "- 8 ServiceMonitors            skipped: the cluster does not serve ServiceMonitor",
     ];
@@ -66,124 +67,123 @@ fn the_heartbeat_names_the_worst_and_the_time_left() {
     events.push(ready(Phase::Stateful, "StatefulSet postgres"));
     let lines = board(&events).lines(Duration::from_secs(5), 24, 100);
     assert_eq!(lines[1], "⠴ 2 Stateful               5s  waiting for 2, 4m40s left");
-    assert_eq!(lines[2..4], ["      StatefulSet redis (1/2): redis-1 is not ready", "      Job seed: its pod runs"]);
+    let waits =
+        ["      redis  ▕███   ▏ 1/2    5s  redis-1 is not ready", "      seed                   5s  its pod runs"];
+    assert_eq!(lines[2..4], waits);
+}
+
+#[test]
+fn what_does_not_change_keeps_its_time_and_what_does_begins_anew() {
+    let (stateful, object) = (Phase::Stateful, "StatefulSet postgres");
+    let mut board =
+        board(&[started(&[stateful], false), phase(stateful, 1), applied(stateful, object, Change::Created)]);
+    let mut at = |seconds, why: &str, done| {
+        board.event(&waiting(stateful, object, why, (done, 2), false), Duration::from_secs(seconds));
+        board.lines(Duration::from_secs(seconds + 5), 24, 100)[1].clone()
+    };
+    assert_eq!(at(10, "no pod yet", 0), "      postgres  ▕      ▏ 0/2    5s  no pod yet");
+    assert_eq!(at(60, "postgres-1 starts", 1), "      postgres  ▕███   ▏ 1/2    5s  postgres-1 starts");
+    board.event(&ready(stateful, "StatefulSet redis"), Duration::from_secs(70));
+    let later = board.lines(Duration::from_secs(200), 24, 100);
+    assert_eq!(later[1], "      postgres  ▕███   ▏ 1/2    2m20s  postgres-1 starts");
+}
+
+#[test]
+fn names_and_reasons_are_as_short_as_they_can_be() {
+    let phase = Phase::Deployments;
+    let pod =
+        "pod saleor-api-6d5f8c7b9-x2k4l, container saleor-api: ImagePullBackOff: Back-off pulling image \"saleor:9\"";
+    let events = [
+        started(&[phase], false),
+        self::phase(phase, 3),
+        waiting(phase, "Deployment saleor-api", &format!("1 of 2 replicas are updated; {pod}"), (1, 2), true),
+        waiting(phase, "Deployment redis", "no pod yet", (0, 1), false),
+        waiting(phase, "Service redis", "no address yet", (0, 1), false),
+    ];
+    let expected = [
+        "⠋ 4 Deployments            0s  waiting for 3, 5m left",
+        "    ! saleor-api        ▕███   ▏ 1/2    0s/1m30s  pod …-x2k4l: ImagePullBackOff:",
+        "                                                  Back-off pulling image",
+        "                                                  \"saleor:9\"; 1 of 2 replicas ar…",
+        "      Deployment redis                        0s  no pod yet",
+        "      Service redis                           0s  no address yet",
+    ];
+    assert_eq!(board(&events).lines(Duration::ZERO, 24, 82), expected);
 }
 
 #[test]
 fn the_board_fits_its_terminal() {
-    let lines = board(&in_the_middle()).lines(Duration::ZERO, 8, 30);
-    let expected = [
-        "✔ 1 Namespace & config   0.4…",
-        "⠋ 2 Stateful               0…",
-        "    ! StatefulSet postgres (…",
-        "      and 2 more",
-        "· 3 Migration",
-        "- 8 ServiceMonitors         …",
-    ];
-    assert_eq!(lines, expected);
-    assert!(lines.iter().all(|line| console::measure_text_width(line) < 30));
+    for (rows, columns, expected) in [
+        (
+            8,
+            40,
+            &[
+                "✔ 2 phases done in 0.4s",
+                "⠋ 2 Stateful 0s waiting for 3, 5m left",
+                "  ! postgres 1/2 0s/1m30s  postgres-1:",
+                "      crashed once",
+                "    seed 0s  its pod runs",
+                "    redis 1/2 0s  redis-1 is not ready",
+                "· 1 phase to come",
+            ][..],
+        ),
+        (5, 30, &["✔ 2 phases done in 0.4s", "⠋ 2 Stateful 0s waiting for …", "      and 3 more", "· 1 phase to come"]),
+        (1, 10, &["✔ 2 phas…", "⠋ 2 Stat…", "· 1 phas…"]),
+    ] {
+        let lines = board(&in_the_middle()).lines(Duration::ZERO, rows, columns);
+        assert_eq!(lines, expected, "{rows} x {columns}");
+    }
+    for (rows, columns) in (2..40).flat_map(|rows| (1..130).map(move |columns| (rows, columns))) {
+        let lines = board(&in_the_middle()).lines(Duration::from_secs(9), rows, columns);
+        assert!(lines.len() < rows.max(4), "{rows} x {columns}: {lines:#?}");
+        let widest = lines.iter().map(|line| console::measure_text_width(line)).max();
+        assert!(widest < Some(columns.max(2)), "{rows} x {columns}: {lines:#?}");
+    }
+}
+
+#[test]
+fn a_terminal_without_unicode_gets_none() {
+    let mut board = Board::new(&ASCII);
+    in_the_middle().iter().for_each(|event| board.event(event, Duration::ZERO));
+    for columns in [100, 50] {
+        let lines = board.lines(Duration::ZERO, 24, columns).join("\n");
+        assert!(lines.is_ascii() && lines.contains("1/2"), "{lines}");
+    }
 }
 
 #[test]
 fn what_stays_on_the_screen() {
     console::set_colors_enabled(false);
-    let end = finished(false, "phase 4 failed", 14.0, vec![failed(), skipped()]);
+    let end = finished(true, "deployed", 14.0, vec![summary(Phase::Config, Outcome::Done, 0.4, [1, 0, 3]), skipped()]);
     let expected = [
         "",
         "   phase               outcome        time  created  changed  unchanged",
-        "4  Deployments         failed        12.3s        1        0          3",
+        "1  Namespace & config  done           0.4s        1        0          3",
         "8  ServiceMonitors     skipped           -        -        -          -",
-        "Deployments failed after 12.3s: Deployment saleor-storefront: ErrImagePull",
         "ServiceMonitors skipped: the cluster does not serve ServiceMonitor",
         "",
-        "phase 4 failed",
+        "deployed",
         "1 created, 3 unchanged; 14.0s, 76 API requests",
-        "next:",
-        "  - correct images.storefront.tag and deploy again",
     ];
-    assert_eq!(lasting(&end, false, 100), expected);
-    assert_eq!(lasting(&end, false, 20)[1], "   phase           …");
-    assert_eq!(
-        lasting(&notice(), false, 100),
-        ["note: High availability: autoscaling/v2 is not served; autoscaling/v2beta2 is used"]
-    );
-    assert!(lasting(&diagnosis(), false, 100)[0].starts_with("FAILED Deployment saleor-storefront"));
-}
-
-impl TermLike for Paper {
-    fn width(&self) -> u16 {
-        100
-    }
-    fn height(&self) -> u16 {
-        24
-    }
-    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-        Ok(())
-    }
-    fn write_line(&self, text: &str) -> io::Result<()> {
-        self.write_str(&format!("{text}\n"))
-    }
-    fn write_str(&self, text: &str) -> io::Result<()> {
-        self.0.lock().unwrap().extend_from_slice(text.as_bytes());
-        Ok(())
-    }
-    fn clear_line(&self) -> io::Result<()> {
-        self.write_str("<clear>")
-    }
-    fn flush(&self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// A terminal that was closed.
-#[derive(Debug)]
-struct Gone;
-
-impl TermLike for Gone {
-    fn width(&self) -> u16 {
-        100
-    }
-    fn move_cursor_up(&self, _: usize) -> io::Result<()> {
-        Err(io::ErrorKind::BrokenPipe.into())
-    }
-    fn move_cursor_down(&self, _: usize) -> io::Result<()> {
-        Err(io::ErrorKind::BrokenPipe.into())
-    }
-    fn move_cursor_right(&self, _: usize) -> io::Result<()> {
-        Err(io::ErrorKind::BrokenPipe.into())
-    }
-    fn move_cursor_left(&self, _: usize) -> io::Result<()> {
-        Err(io::ErrorKind::BrokenPipe.into())
-    }
-    fn write_line(&self, _: &str) -> io::Result<()> {
-        Err(io::ErrorKind::BrokenPipe.into())
-    }
-    fn write_str(&self, _: &str) -> io::Result<()> {
-        Err(io::ErrorKind::BrokenPipe.into())
-    }
-    fn clear_line(&self) -> io::Result<()> {
-        Err(io::ErrorKind::BrokenPipe.into())
-    }
-    fn flush(&self) -> io::Result<()> {
-        Err(io::ErrorKind::BrokenPipe.into())
-    }
+    let lasting = |event: &Event, columns| lasting(event, false, columns, &UNICODE);
+    assert_eq!(lasting(&end, 100), expected);
+    assert_eq!(lasting(&end, 20)[1], "   phase           …");
+    let note = "note: High availability: autoscaling/v2 is not served; autoscaling/v2beta2 is used";
+    assert_eq!(lasting(&notice(), 100), [note]);
+    assert_eq!(lasting(&notice(), 60), [&note[..54], "  autoscaling/v2beta2 is used"]);
+    assert_eq!(lasting(&diagnosis(), 100), ["✘ Deployment saleor-storefront: ErrImagePull"]);
+    let migration = Phase::Migration;
+    assert_eq!(lasting(&line(migration, "migrate-0-x", "migrate", "Applying"), 100), ["migrate-0-x │ Applying"]);
+    assert_eq!(lasting(&line(migration, "seed-0-x", "populate", "a"), 100), ["seed-0-x/populate │ a"]);
+    assert_eq!(lasting(&warning(migration, "Pod a", "no", 2), 100), ["warning: Pod a: Failed: no (x2)"]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn time_passes_on_the_board_and_the_table_ends_it() {
     console::set_colors_enabled(false);
     let paper = Paper::default();
-    let target = ProgressDrawTarget::term_like(Box::new(paper.clone()));
-    let mut terminal = Terminal::new(Screen::new(target, Box::new(paper.clone()), Box::new(|| (24, 100))));
+    let screen = Screen::new(Box::new(paper.clone()), Box::new(|| (24, 100)));
+    let mut terminal = Terminal::new(screen, &UNICODE);
     let (events, received) = unbounded_channel();
     let deploy = async move {
         for event in in_the_middle() {
@@ -212,7 +212,37 @@ async fn time_passes_on_the_board_and_the_table_ends_it() {
 
 #[test]
 fn a_terminal_that_goes_away_is_no_failure() {
-    let target = ProgressDrawTarget::term_like(Box::new(Gone));
-    let screen = Screen::new(target, Box::new(Closed), Box::new(|| (24, 100)));
-    show(&mut Terminal::new(screen), &Redactor::default(), every());
+    let screen = Screen::new(Box::new(Closed), Box::new(|| (24, 100)));
+    show(&mut Terminal::new(screen, &UNICODE), &Redactor::default(), every());
+}
+
+/// Draws a picture, lets the terminal become that wide, and draws another; all that was written.
+fn resized(to: u16) -> String {
+    let (paper, columns) = (Paper::default(), Arc::new(AtomicU16::new(20)));
+    let size = Arc::clone(&columns);
+    let screen = Screen::new(Box::new(paper.clone()), Box::new(move || (24, size.load(Ordering::Relaxed))));
+    screen.write(&["above".to_owned(), "y".repeat(19)]);
+    screen.show(&["nine char".to_owned(), "x".repeat(19)]);
+    columns.store(to, Ordering::Relaxed);
+    screen.show(&["new".to_owned()]);
+    paper.text()
+}
+
+#[test]
+fn a_picture_is_redrawn_over_the_rows_that_it_takes_by_then() {
+    let wide = "y".repeat(19);
+    let first = format!("\u{1b}[Jabove\n{wide}\nnine char\u{1b}[K\n{}\u{1b}[K\u{1b}[J", "x".repeat(19));
+    for (columns, back) in [
+        (20, "\r\u{1b}[1A"),
+        (30, "\r\u{1b}[3A\u{1b}[Jabove\n{wide}\n"),
+        // One row, two, one and two.
+        (10, "\r\u{1b}[5A\u{1b}[Jabove\n{wide}\n"),
+        // One row, four, two and four.
+        (5, "\r\u{1b}[10A\u{1b}[Jabove\n{wide}\n"),
+        // More rows than there are: what has no room any more is left out.
+        (1, "\r\u{1b}[23A\u{1b}[J{wide}\n"),
+    ] {
+        let back = back.replace("{wide}", &wide);
+        assert_eq!(resized(columns), format!("{first}{back}new\u{1b}[K\u{1b}[J"), "{columns}");
+    }
 }
