@@ -26,28 +26,30 @@ fn packed(folder: &Path) -> PathBuf {
     PathBuf::from(printed(command.envs(fast)).trim())
 }
 
-/// The package, made once, and the folder that it is unpacked in.
-fn package() -> (PathBuf, PathBuf) {
-    static MADE: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (folder, package) = MADE.get_or_init(|| {
-        let folder = tempfile::tempdir().unwrap();
-        let package = packed(folder.path());
-        printed(Command::new("dpkg-deb").arg("-x").arg(&package).arg(folder.path().join("root")));
-        (folder, package)
-    });
-    (package.clone(), folder.path().join("root"))
+/// The package, made once for every test, and the folder that it is unpacked in.
+fn package() -> &'static (PathBuf, PathBuf) {
+    static MADE: OnceLock<(PathBuf, PathBuf)> = OnceLock::new();
+    MADE.get_or_init(|| {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("debian");
+        let _ = fs::remove_dir_all(&folder);
+        let root = folder.join("root");
+        fs::create_dir_all(&root).unwrap();
+        let package = packed(&folder);
+        printed(Command::new("dpkg-deb").arg("-x").arg(&package).arg(&root));
+        (package, root)
+    })
 }
 
 #[test]
 #[ignore = "needs Debian's tools"]
 fn the_package_says_what_it_is_and_lintian_agrees() {
     let (package, _) = package();
-    let field = |name: &str| printed(Command::new("dpkg-deb").arg("-f").arg(&package).arg(name)).trim().to_owned();
+    let field = |name: &str| printed(Command::new("dpkg-deb").arg("-f").arg(package).arg(name)).trim().to_owned();
     assert_eq!(field("Version"), format!("{}-1", env!("CARGO_PKG_VERSION")));
     assert_eq!(field("Architecture"), printed(Command::new("dpkg").arg("--print-architecture")).trim());
     assert!(field("Depends").contains("libc6 (>= "), "{}", field("Depends"));
     let lintian = ["--allow-root", "--fail-on", "error,warning", "--tag-display-limit", "0"];
-    let output = Command::new("lintian").args(lintian).arg(&package).output().unwrap();
+    let output = Command::new("lintian").args(lintian).arg(package).output().unwrap();
     assert!(output.status.success() && output.stdout.is_empty(), "{}", both(&output));
 }
 
@@ -74,7 +76,7 @@ fn installed_it_runs_and_dpkg_knows_its_files() {
     }
     fs::write(root.path().join("var/lib/dpkg/status"), "").unwrap();
     // The root is empty: the libraries are those of this machine.
-    printed(dpkg(&["--force-depends", "--log=/dev/null", "-i"]).arg(&package));
+    printed(dpkg(&["--force-depends", "--log=/dev/null", "-i"]).arg(package));
     assert_eq!(printed(&mut dpkg(&["--verify", "keyboss"])), "");
     let program = root.path().join("usr/bin/keyboss");
     let version = concat!("keyboss ", env!("CARGO_PKG_VERSION"), "\n");
@@ -93,7 +95,7 @@ fn shells_find_its_completions_and_man_its_pages() {
     let path = format!("{}:{}", root.join("usr/bin").display(), std::env::var("PATH").unwrap());
     let shell = |shell: &str, options: &[&str], script: &str| {
         let mut command = Command::new(shell);
-        command.args(options).arg("-c").arg(script).env("PATH", &path).env("HOME", &root).env("SHARE", &share);
+        command.args(options).arg("-c").arg(script).env("PATH", &path).env("HOME", root).env("SHARE", &share);
         printed(&mut command)
     };
     // As bash-completion does for the first word of a line.

@@ -8,7 +8,6 @@ use crate::manifests::Manifests;
 use crate::measure::Contender;
 use crate::project;
 
-const KEYBOSS: &str = env!("CARGO_BIN_EXE_keyboss");
 const UNCHANGED: &str = "nothing changed";
 
 /// A shop on a cluster, and the commands that deploy it.
@@ -44,7 +43,7 @@ impl Contenders {
     /// A deploy by keyboss, which has to say this.
     pub fn deploy(&self, says: Option<&'static str>) -> Contender<'_> {
         let namespace = format!("namespace={}", self.cluster.namespace);
-        let mut command = words(&[KEYBOSS, "deploy", "--local", "--output", "json", "--set", &namespace]);
+        let mut command = words(&[&keyboss(), "deploy", "--local", "--output", "json", "--set", &namespace]);
         if let Some(folder) = &self.project {
             command.extend(["--project".into(), folder.path().into()]);
         }
@@ -55,9 +54,9 @@ impl Contenders {
     pub fn at_start() -> Vec<Contender<'static>> {
         let command = |name, command: &[&str]| Contender { name, command: words(command), cluster: None, says: None };
         vec![
-            command("keyboss --version", &[KEYBOSS, "--version"]),
+            command("keyboss --version", &[&keyboss(), "--version"]),
             command("kubectl version --client", &["kubectl", "version", "--client"]),
-            command("keyboss render", &[KEYBOSS, "render", "--local"]),
+            command("keyboss render", &[&keyboss(), "render", "--local"]),
         ]
     }
 }
@@ -105,6 +104,11 @@ pub fn phases<'a>(manifests: &Manifests, on: &'a Cluster) -> Contender<'a> {
     }
     let command = words(&["bash", "-c", &script]);
     Contender { name: "kubectl apply and rollout status, phase by phase", command, cluster: Some(on), says: None }
+}
+
+/// The program that is measured: the one that was built with this, or that of `KEYBOSS`.
+fn keyboss() -> String {
+    std::env::var("KEYBOSS").unwrap_or_else(|_| env!("CARGO_BIN_EXE_keyboss").to_owned())
 }
 
 fn words(words: &[&str]) -> Vec<OsString> {
