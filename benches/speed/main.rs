@@ -26,7 +26,7 @@ struct Settings {
     /// How often each command runs.
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// How often a first deploy runs.
+    /// How often a first deploy runs; 0: not at all.
     #[arg(long, default_value_t = 3)]
     first_runs: usize,
     /// Measure on the current context's cluster, in this namespace and in NAMESPACE-script, which are deleted first and
@@ -46,7 +46,9 @@ fn main() {
     let cluster = || settings.cluster.as_ref().map_or_else(Cluster::rehearsal, |namespace| Cluster::current(namespace));
 
     table("start-up and rendering, no cluster", &alternate(settings.runs, &Contenders::at_start()));
-    first(&settings, &cluster);
+    if settings.first_runs > 0 {
+        first(&settings, &cluster);
+    }
     unchanged(&settings, cluster(), None);
     if settings.objects > 0 {
         unchanged(&settings, cluster(), Some(settings.objects));

@@ -27,8 +27,13 @@ pub struct Contender<'a> {
 }
 
 impl Contender<'_> {
-    /// Runs it on its cluster. It has to succeed, and to say what it says.
+    /// Runs it on a cluster. It has to succeed, and to say what it says.
     pub fn run(&self, cluster: &Cluster) -> Run {
+        self.told(cluster).0
+    }
+
+    /// The same, and all that it said on stdout.
+    pub fn told(&self, cluster: &Cluster) -> (Run, String) {
         let folder = tempfile::tempdir().unwrap();
         let [out, memory] = ["out", "memory"].map(|name| folder.path().join(name));
         let mut command = Command::new("/usr/bin/time");
@@ -43,7 +48,7 @@ impl Contender<'_> {
         assert!(self.says.is_none_or(|words| said.contains(words)), "{}: {said}{errors}", self.name);
         let kibibytes: f64 = std::fs::read_to_string(memory).unwrap().trim().parse().unwrap();
         let requests = cluster.requests().zip(requests).map(|(now, before)| now - before);
-        Run { milliseconds, mebibytes: kibibytes / 1024.0, requests }
+        (Run { milliseconds, mebibytes: kibibytes / 1024.0, requests }, said)
     }
 }
 

@@ -1,10 +1,8 @@
 //! How long after an object's last change keyboss says that it is ready.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Instant;
 
 use futures::{StreamExt, pin_mut};
 use jiff::Timestamp;
@@ -27,18 +25,9 @@ type Changes = Arc<Mutex<BTreeMap<String, Vec<Timestamp>>>>;
 pub fn deploy(contenders: &Contenders) -> (Run, Vec<f64>) {
     let changes = Changes::default();
     watch(&contenders.cluster, &changes);
-    let contender = contenders.deploy(None);
-    let mut command = Command::new(&contender.command[0]);
-    command.args(&contender.command[1..]).env("KUBECONFIG", &contenders.cluster.kubeconfig).env_remove("RUST_LOG");
-    let (requests, began) = (contenders.cluster.requests(), Instant::now());
-    let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output().unwrap();
-    let milliseconds = began.elapsed().as_secs_f64() * 1e3;
-    let said = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{said}");
-    let requests = contenders.cluster.requests().zip(requests).map(|(now, before)| now - before);
+    let (run, said) = contenders.deploy(None).told(&contenders.cluster);
     let lags = said.lines().filter_map(|line| lag(&serde_json::from_str(line).unwrap(), &changes)).collect();
-    // Its memory is that of the unchanged deploys; what is counted here is time.
-    (Run { milliseconds, mebibytes: f64::NAN, requests }, lags)
+    (run, lags)
 }
 
 /// The median and the most of them.
