@@ -1,10 +1,12 @@
 //! The command line, as types.
 
 mod backup;
+mod diff;
 mod exporter;
 mod logs;
 mod off_site;
 mod open;
+mod phases;
 mod place;
 mod shell;
 
@@ -15,18 +17,19 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
-pub use backup::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, VerifyArgs};
+pub use backup::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, VerifyArgs, WantedArgs};
+pub use diff::DiffArgs;
 pub use exporter::ExporterArgs;
 pub use logs::LogsArgs;
 pub use off_site::{OffSiteArgs, OffSiteCommand};
 pub use open::OpenArgs;
+pub use phases::PhasesArgs;
 pub use place::{AnyEnvironmentArgs, ClusterArgs, EnvironmentArgs, InClusterArgs};
 pub use shell::{CompletionsArgs, ManArgs};
 
-use crate::pipeline::Selection;
 use crate::rehearsal::scenario::Scenario;
 use crate::render::Phase;
-use crate::report::Output;
+use crate::report::{Answer, Output};
 use crate::watchdog::System;
 
 /// Deploys the KeyBoss shop to Kubernetes.
@@ -49,6 +52,8 @@ pub enum Command {
     Deploy(DeployArgs),
     /// Do the same on a cluster simulated inside this process, with failures to order; no cluster is needed.
     Rehearse(RehearseArgs),
+    /// Show what a deploy would change; exits with 0 for nothing, 1 for changes, 2 for an error.
+    Diff(DiffArgs),
     /// Go back to the last release that succeeded before the current one.
     Rollback(RollbackArgs),
     /// List the releases of an environment, the newest first; or show one.
@@ -63,7 +68,7 @@ pub enum Command {
     Open(OpenArgs),
     /// Say who holds the lock of an environment, and break it, if you know that its holder is dead.
     Unlock(ConfirmedArgs),
-    /// Take a backup of the database, list them, verify or fetch one.
+    /// Take a backup of the database, list them, verify, restore or fetch one.
     Backup(BackupArgs),
     /// Print the objects of a deploy as YAML, secrets masked; no cluster is needed.
     Render(RenderArgs),
@@ -80,6 +85,18 @@ pub enum Command {
     /// Print the manual page.
     #[command(hide = true)]
     Man(ManArgs),
+}
+
+impl Command {
+    /// How it shows what happens.
+    pub fn output(&self) -> Output {
+        match self {
+            Self::Deploy(arguments) => arguments.run.output,
+            Self::Rehearse(arguments) => arguments.run.output,
+            Self::Rollback(arguments) => arguments.output,
+            _ => Output::Auto,
+        }
+    }
 }
 
 /// Arguments of `keyboss rollback`.
@@ -129,6 +146,14 @@ pub struct DeployArgs {
     #[arg(long)]
     pub dry_run: bool,
 
+    /// Show what changes, and ask before it is done; refused if something else would be changed by then.
+    #[arg(long, group = "asks", conflicts_with_all = ["dry_run", "adopt", "resume"])]
+    pub diff: bool,
+
+    /// Do exactly what `keyboss diff --save` has kept in this file, or refuse: with the same options as that.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["diff", "dry_run", "adopt", "resume", "reset"])]
+    pub plan: Option<PathBuf>,
+
     /// With --reset: take a backup before anything is deleted, and delete nothing if that fails.
     #[arg(long, requires = "reset", conflicts_with_all = ["with_backups", "dry_run"])]
     pub backup_first: bool,
@@ -169,13 +194,9 @@ pub struct RunArgs {
     #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration)]
     pub timeout: Duration,
 
-    /// Begin with this phase (name or number).
-    #[arg(long, value_name = "PHASE", conflicts_with = "only")]
-    pub from: Option<Phase>,
-
-    /// Run this phase only (name or number).
-    #[arg(long, value_name = "PHASE")]
-    pub only: Option<Phase>,
+    /// Which phases.
+    #[command(flatten)]
+    pub phases: PhasesArgs,
 
     /// Leave everything as a failure left it, to be looked at.
     #[arg(long)]
@@ -194,15 +215,15 @@ pub struct RunArgs {
     pub adopt: bool,
 
     /// Delete everything that keyboss manages in the namespace first, its data too; then deploy from nothing.
-    #[arg(long, conflicts_with_all = ["from", "only", "resume"])]
+    #[arg(long, group = "asks", conflicts_with_all = ["from", "only", "resume"])]
     pub reset: bool,
 
     /// With --reset: delete the backups as well.
     #[arg(long, requires = "reset")]
     pub with_backups: bool,
 
-    /// With --reset: do not ask.
-    #[arg(long, requires = "reset")]
+    /// With --reset or --diff: do not ask.
+    #[arg(long, requires = "asks")]
     pub yes: bool,
 
     /// A YAML file of secret values, KEY: text, that only you may read.
@@ -212,17 +233,6 @@ pub struct RunArgs {
     /// What to print.
     #[arg(long, value_enum, default_value = "auto")]
     pub output: Output,
-}
-
-impl RunArgs {
-    /// The phases that run.
-    pub fn selection(&self) -> Selection {
-        match (self.from, self.only) {
-            (Some(first), _) => Selection::From(first),
-            (_, Some(only)) => Selection::Only(only),
-            _ => Selection::All,
-        }
-    }
 }
 
 /// Arguments of `keyboss history`.
@@ -250,7 +260,7 @@ pub struct StatusArgs {
 
     /// What to print.
     #[arg(long, value_enum, default_value = "auto")]
-    pub output: Output,
+    pub output: Answer,
 }
 
 /// What is written to outside of a deploy, and whether a person is asked first.

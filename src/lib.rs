@@ -6,6 +6,7 @@ pub mod backup;
 pub mod cli;
 pub mod cluster;
 pub mod commands;
+pub mod diff;
 pub mod doctor;
 pub mod environment;
 pub mod exporter;

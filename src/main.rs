@@ -27,9 +27,11 @@ async fn main() -> ExitCode {
     let redactor = Redactor::default();
     let verbose = cli.verbose + u8::from(matches!(cli.command, Command::Watchdog(_) | Command::Exporter(_)));
     report::log_to_stderr(verbose, redactor.clone());
+    let output = cli.command.output();
     let outcome = match cli.command {
         Command::Deploy(arguments) => commands::deploy::run(arguments, redactor.clone()).await,
         Command::Rehearse(arguments) => commands::rehearse::run(arguments, redactor.clone()).await,
+        Command::Diff(arguments) => commands::diff::run(arguments, redactor.clone()).await,
         Command::Rollback(arguments) => commands::rollback::run(arguments, redactor.clone()).await,
         Command::History(arguments) => done(commands::history::run(arguments, redactor.clone()).await),
         Command::Status(arguments) => done(commands::status::run(arguments, redactor.clone()).await),
@@ -47,7 +49,7 @@ async fn main() -> ExitCode {
         Command::OffSite(arguments) => commands::off_site::run(arguments, redactor.clone()).await,
     };
     outcome.unwrap_or_else(|error| {
-        report::error(&error, &redactor);
+        report::failure(&error, output, &redactor);
         let is_locked = matches!(error.downcast_ref(), Some(Refused::Locked(_)));
         ExitCode::from(if is_locked { LOCKED } else { NOTHING_TOUCHED })
     })

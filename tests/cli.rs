@@ -25,6 +25,8 @@ fn keyboss(folder: &Path, arguments: &[&str]) -> Output {
         .current_dir(folder)
         .env("KUBECONFIG", folder.join("kubeconfig"))
         .env_remove("RUST_LOG")
+        // An error is an annotation there.
+        .env_remove("GITHUB_ACTIONS")
         .output()
         .unwrap()
 }
@@ -109,7 +111,7 @@ fn a_reset_that_nobody_can_agree_to_is_refused() {
     for agreed in ["--yes", "--dry-run"] {
         refused(&keyboss(folder.path(), &[&reset[..], &[agreed]].concat()), &["127.0.0.1:1", "cannot be reached"]);
     }
-    for part in [&["--from", "4"][..], &["--only", "config"], &["--resume"]] {
+    for part in [&["--from", "4"][..], &["--only", "config"], &["--resume"], &["--diff"]] {
         refused(&keyboss(folder.path(), &[&reset[..], &["--yes"], part].concat()), &["cannot be used with"]);
     }
     let [saves, drops] = ["--backup-first", "--with-backups"];
@@ -117,6 +119,25 @@ fn a_reset_that_nobody_can_agree_to_is_refused() {
     for alone in ["--with-backups", "--backup-first", "--yes"] {
         refused(&keyboss(folder.path(), &["deploy", "--local", alone]), &["--reset"]);
     }
+}
+
+#[test]
+fn a_restore_is_of_a_backup_or_of_a_moment() {
+    let folder = folder("k3d-x", "keyboss");
+    let run = |arguments: &[&str]| keyboss(folder.path(), &[&["backup", "restore", "--local"], arguments].concat());
+    let moment = ["--at", "2026-01-02T10:00:00Z"];
+    refused(&run(&[]), &["<NAME|--at <TIME>>", "required"]);
+    refused(&run(&[&["keyboss-20260102T020000Z"][..], &moment].concat()), &["cannot be used with", "--at <TIME>"]);
+    for wrong in ["yesterday", "2026-01-02", "2026-01-02T10:00:00", "2026-01-02T25:00:00Z"] {
+        refused(&run(&["--at", wrong]), &[wrong, "--at <TIME>", "such as 2026-01-02T10:00:00Z"]);
+    }
+    let unreachable = ["127.0.0.1:1", "cannot be reached"];
+    for right in
+        [&["keyboss-20260102T020000Z"][..], &moment, &["--at", "2026-01-02T11:00:00.5+01:00", "--to", "old_shop"]]
+    {
+        refused(&run(right), &unreachable);
+    }
+    refused(&keyboss(folder.path(), &["backup", "span", "--local", "--output", "json"]), &unreachable);
 }
 
 #[test]

@@ -115,7 +115,7 @@ checksum=$(sha256sum "$dump")
 {
   head --lines=1 "$contents" | sed 's/ *}$//'
   printf ', "source": "%s", "seconds": %d, "bytes": %d, "sha256": "%s",\n"tables": {\n' \
-    "$source" $((SECONDS - began)) "$bytes" "${checksum%% *}"
+    "${BACKUP_SOURCE:-$source}" $((SECONDS - began)) "$bytes" "${checksum%% *}"
   tail --lines=+2 "$contents" | sed '$!s/$/,/'
   echo '}}'
 } >"$contents.partial"

@@ -20,7 +20,7 @@ pub struct Manifest {
     pub timeline: u32,
     /// The place in it.
     pub lsn: String,
-    /// The host that was asked: the standby, or the primary.
+    /// The host that was asked: the standby, or the primary; "archive" for a moment of the archived write-ahead log.
     pub source: String,
     /// How long it took.
     pub seconds: u64,
@@ -31,6 +31,9 @@ pub struct Manifest {
     /// The rows of each table.
     pub tables: BTreeMap<String, u64>,
 }
+
+/// The source of a dump that `manifests/6-backup/at.sh` has written.
+const ARCHIVE: &str = "archive";
 
 /// A SHA-256, as manifests have it.
 pub fn hexadecimal(digest: [u8; 32]) -> String {
@@ -125,6 +128,18 @@ impl Catalogue {
         let found = self.backups.iter().find(|backup| backup.name == name);
         found.with_context(|| format!("there is no backup {name:?}; {}", known()))
     }
+
+    /// The newest dump of that moment which was written from the archive. Manifests say moments to the second.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn of_moment(&self, moment: Timestamp) -> Result<&Backup> {
+        let is_of = |manifest: &Manifest| manifest.source == ARCHIVE && manifest.time.as_second() == moment.as_second();
+        let found = self.backups.iter().rfind(|backup| backup.on_volume && backup.manifest.as_ref().is_some_and(is_of));
+        found.with_context(|| {
+            format!("the dump of {moment} is not on the volume of backups any more: restore it once more")
+        })
+    }
 }
 
 #[cfg(test)]
@@ -161,5 +176,41 @@ mod tests {
         let places: Vec<_> = both.backups.iter().map(|backup| (backup.on_volume, backup.off_site)).collect();
         assert_eq!(places, [(false, Some(true)), (true, Some(false)), (true, Some(true))]);
         assert!(both.backups[2].manifest.is_some());
+    }
+
+    #[test]
+    fn the_dump_of_a_moment_is_the_newest_of_the_archive() {
+        let listed = |(name, time, source): (&str, &str, &str)| {
+            format!(
+                "{{\"name\": \"{name}\", \"bytes\": 9, \"manifest\": {{\"time\": \"{time}\", \"database\": \"saleor\", \
+                 \"server\": \"15.4\", \"timeline\": 2, \"lsn\": \"0/1\", \"source\": \"{source}\", \"seconds\": 3, \
+                 \"bytes\": 9, \"sha256\": \"ab\", \"tables\": {{\"public.sale\": 7}}}}}}"
+            )
+        };
+        let lines = [
+            ("keyboss-20260102T110000Z", "2026-01-02T10:00:00Z", "archive"),
+            ("keyboss-20260102T120000Z", "2026-01-02T10:00:00Z", "archive"),
+            ("keyboss-20260102T130000Z", "2026-01-02T10:00:01Z", "archive"),
+            ("keyboss-20260102T140000Z", "2026-01-02T10:00:00Z", "postgres-1.postgres"),
+            ("keyboss-20260102T150000Z", "2026-01-02T10:00:02Z", "postgres-1.postgres"),
+        ];
+        let mut catalogue = Catalogue::read(&lines.map(listed)).unwrap();
+        // A copy off site is not what was written now.
+        let newest =
+            Backup { name: "keyboss-20260102T160000Z".to_owned(), on_volume: false, ..catalogue.backups[1].clone() };
+        catalogue.backups.push(newest);
+        let cases = [
+            ("2026-01-02T10:00:00Z", Some("keyboss-20260102T120000Z")),
+            ("2026-01-02T11:00:00.999999+01:00", Some("keyboss-20260102T120000Z")),
+            ("2026-01-02T10:00:01.5Z", Some("keyboss-20260102T130000Z")),
+            ("2026-01-02T10:00:02Z", None),
+            ("2026-01-02T09:59:59.999999Z", None),
+        ];
+        for (moment, name) in cases {
+            let found = catalogue.of_moment(moment.parse().unwrap());
+            assert_eq!(found.ok().map(|backup| backup.name.as_str()), name, "{moment}");
+        }
+        let why = catalogue.of_moment("2026-01-02T10:00:02Z".parse().unwrap()).unwrap_err().to_string();
+        assert!(why.contains("2026-01-02T10:00:02Z is not on the volume"), "{why}");
     }
 }

@@ -99,7 +99,8 @@ pub fn differs(before: &Value, after: &Value) -> bool {
     essence(before) != essence(after)
 }
 
-fn essence(object: &Value) -> Value {
+/// An object less its status, and less what the server keeps about every write.
+pub fn essence(object: &Value) -> Value {
     let mut object = object.clone();
     if let Some(map) = object.as_object_mut() {
         map.remove("status");

@@ -138,9 +138,22 @@ impl Cluster {
     /// # Errors
     /// When the API server does not answer.
     pub async fn namespace_object(&self) -> Result<Option<Option<Value>>, Fault> {
+        self.namespace_named(&self.namespace).await
+    }
+
+    /// The uid of namespace kube-system, by which a cluster is known; None where the user may not know.
+    ///
+    /// # Errors
+    /// When the API server does not answer.
+    pub async fn cluster_uid(&self) -> Result<Option<String>, Fault> {
+        let system = self.namespace_named("kube-system").await?.flatten();
+        Ok(system.and_then(|system| system["metadata"]["uid"].as_str().map(str::to_owned)))
+    }
+
+    async fn namespace_named(&self, name: &str) -> Result<Option<Option<Value>>, Fault> {
         let resource = ApiResource::erase::<Namespace>(&());
         let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource);
-        match call(api.get(&self.namespace)).await {
+        match call(api.get(name)).await {
             Ok(namespace) => Ok(Some(Some(to_value(&namespace)?))),
             Err(fault) if fault.is_not_found() => Ok(Some(None)),
             Err(fault) if fault.is_denied() => Ok(None),

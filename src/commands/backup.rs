@@ -1,9 +1,11 @@
 //! `keyboss backup`.
 
 mod by_hand;
+mod moment;
 mod off_site;
 mod place;
 mod replaced;
+mod restore;
 
 use std::process::ExitCode;
 
@@ -12,13 +14,14 @@ use anyhow::{Result, bail};
 use by_hand::{by_hand, say};
 use off_site::{bring, bring_newest, brought, catalogue, copy};
 use place::{Needs, place};
+use restore::restore;
 
 use crate::backup::{CHECKS, DUMPS, fetch};
-use crate::cli::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, RestoreArgs, StatusArgs};
+use crate::cli::{BackupArgs, BackupCommand, FetchArgs, PlaceArgs, StatusArgs};
 use crate::cluster::Cluster;
-use crate::report::{Output, Redactor, backups, note, print_json, print_lines};
+use crate::report::{Answer, Redactor, backups, note, print_json, print_lines};
 
-/// Takes a backup, lists them, verifies, restores or fetches one.
+/// Takes a backup, lists them and the moments that can be restored, verifies, restores or fetches one.
 ///
 /// # Errors
 /// When the cluster cannot be asked, or there is no such backup (exit code 2).
@@ -29,8 +32,17 @@ pub async fn run(arguments: BackupArgs, redactor: Redactor) -> Result<ExitCode> 
             let cluster = place(&PlaceArgs { environment, cluster }, Needs::Jobs).await?.cluster;
             let catalogue = catalogue(&cluster, &redactor).await?;
             match output {
-                Output::Json => print_json(vec![serde_json::to_value(&catalogue)?], &redactor)?,
-                Output::Auto => print_lines(&backups::list(&catalogue, cluster.namespace()), &redactor)?,
+                Answer::Json => print_json(vec![serde_json::to_value(&catalogue)?], &redactor)?,
+                Answer::Auto => print_lines(&backups::list(&catalogue, cluster.namespace()), &redactor)?,
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        BackupCommand::Span(StatusArgs { environment, cluster, output }) => {
+            let cluster = place(&PlaceArgs { environment, cluster }, Needs::Jobs).await?.cluster;
+            let spans = moment::spans(&cluster).await?;
+            match output {
+                Answer::Json => print_json(vec![serde_json::to_value(&spans)?], &redactor)?,
+                Answer::Auto => print_lines(&backups::spans(&spans, cluster.namespace()), &redactor)?,
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -44,16 +56,7 @@ pub async fn run(arguments: BackupArgs, redactor: Redactor) -> Result<ExitCode> 
             let command: Vec<&str> = script.into_iter().chain(arguments.name.as_deref()).collect();
             by_hand(&place.cluster, CHECKS, &command, say(&redactor)).await
         }
-        BackupCommand::Restore(RestoreArgs { name, to: Some(to), place: at, .. }) => {
-            let place = place(&at, Needs::Jobs).await?;
-            bring(&place.cluster, &name, &redactor).await?;
-            by_hand(&place.cluster, DUMPS, &["bash", "/scripts/restore.sh", &name, &to], say(&redactor)).await
-        }
-        BackupCommand::Restore(RestoreArgs { name, to: None, yes, place: at }) => {
-            let place = place(&at, Needs::Replacing).await?;
-            let backup = brought(&place.cluster, &name, &redactor).await?;
-            replaced::replace(&place, &backup, yes, &redactor).await
-        }
+        BackupCommand::Restore(arguments) => restore(arguments, &redactor).await,
         BackupCommand::Undo(at) => replaced::undo(&place(&at, Needs::Replacing).await?, &redactor).await,
         BackupCommand::Fetch(FetchArgs { name, file, place: at }) => {
             let cluster = place(&at, Needs::Fetching).await?.cluster;

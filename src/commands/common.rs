@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::author::{author, commit};
-use crate::cli::{EnvironmentArgs, RunArgs};
+use super::supplied::supplied;
+use crate::cli::{ClusterArgs, EnvironmentArgs, RunArgs};
+use crate::cluster::{Clock, choose, connect};
 use crate::environment::{Environment, Project};
-use crate::pipeline::{Ending, Events, Options, Refused, Request, begin, deploy};
+use crate::pipeline::{Ending, Events, Options, Refused, Request, Selection, begin, check_context, deploy};
 use crate::render::{Plan, plan};
 use crate::report::Redactor;
 
@@ -36,6 +38,27 @@ pub fn rendered(arguments: &EnvironmentArgs) -> Result<(Environment, Plan)> {
     let environment = Environment::load(&project, arguments.name(), &arguments.set)?;
     let plan = plan(&project, &environment)?;
     Ok((environment, plan))
+}
+
+/// What is asked of a cluster: an environment of the command line, the secret values supplied for it, and some phases.
+/// Supplied values are masked from here on.
+///
+/// # Errors
+/// What is wrong on the command line, in a file, or with the way to the cluster; nothing was asked of the server.
+pub async fn request(
+    environment: &EnvironmentArgs,
+    cluster: &ClusterArgs,
+    secrets: Option<&Path>,
+    (selection, adopts): (Selection, bool),
+    redactor: &Redactor,
+) -> Result<Request> {
+    let supplied = supplied(secrets)?;
+    supplied.values().for_each(|value| redactor.add(value));
+    let (environment, plan) = rendered(environment)?;
+    let context = choose(cluster.kubeconfig.as_deref(), cluster.context.as_deref())?;
+    check_context(&environment, &context)?;
+    let connection = connect(&context).await?;
+    Ok(Request { environment, plan, context, connection, supplied, selection, adopts, clock: Clock::start() })
 }
 
 /// How a deploy is run, from the command line.

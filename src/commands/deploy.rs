@@ -4,13 +4,11 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 
-use super::common::{exit_code, options, rendered, transact};
+use super::common::{exit_code, options, request, transact};
 use super::interrupt::listen;
-use super::reset;
-use super::supplied::supplied;
+use super::{diff, reset};
 use crate::cli::DeployArgs;
-use crate::cluster::{Clock, choose, connect};
-use crate::pipeline::{Ending, Events, Refused, Request, check_context, prepare, preview};
+use crate::pipeline::{Ending, Events, Options, Refused, Request, prepare, preview};
 use crate::report::{self, Redactor};
 
 /// Deploys an environment; the exit code says how it ended (RULES.md D).
@@ -22,15 +20,12 @@ pub async fn run(arguments: DeployArgs, redactor: Redactor) -> Result<ExitCode> 
     if run.reset && !arguments.dry_run {
         reset::check_consent(run)?;
     }
-    let supplied = supplied(run.secrets_file.as_deref())?;
-    supplied.values().for_each(|value| redactor.add(value));
-    let (environment, plan) = rendered(&arguments.environment)?;
-    let context = choose(arguments.cluster.kubeconfig.as_deref(), arguments.cluster.context.as_deref())?;
-    check_context(&environment, &context)?;
-    let connection = connect(&context).await?;
-    let (selection, clock) = (run.selection(), Clock::start());
-    let request = Request { environment, plan, context, connection, supplied, selection, adopts: run.adopt, clock };
-    let options = options(run, &arguments.environment);
+    let planned = arguments.plan.as_deref().map(diff::read).transpose()?;
+    let DeployArgs { environment, cluster, .. } = &arguments;
+    let how = (run.phases.selection(), run.adopt);
+    let request = request(environment, cluster, run.secrets_file.as_deref(), how, &redactor).await?;
+    let planned = if arguments.diff { diff::agreed(request.clone(), run, &redactor).await? } else { planned };
+    let options = Options { planned, ..options(run, environment) };
 
     let reset = match run.reset {
         true => Some(reset::plan(request.clone(), run, &redactor).await?),

@@ -13,7 +13,7 @@ use crate::doctor::{Verdict, examine};
 use crate::environment::Environment;
 use crate::pipeline::{Request, Selection};
 use crate::render::{Plan, plan};
-use crate::report::{Output, Redactor, doctor, print_json, print_lines};
+use crate::report::{Answer, Redactor, doctor, print_json, print_lines};
 
 /// Says whether a deploy to an environment would work, and what to do where it would not. It only asks. The exit code is 1
 /// where something would keep a deploy from working.
@@ -45,7 +45,7 @@ pub async fn run(arguments: StatusArgs, redactor: Redactor) -> Result<ExitCode> 
     };
     let findings = examine(request, &rendered).await;
     let worst = findings.iter().map(|finding| finding.verdict).max().unwrap_or(Verdict::Ok);
-    if *output == Output::Json {
+    if *output == Answer::Json {
         let value = json!({"environment": name, "namespace": namespace, "verdict": worst, "findings": findings});
         print_json(vec![value], &redactor)?;
     } else {

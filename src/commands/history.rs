@@ -6,7 +6,7 @@ use super::reach::reach;
 use super::supplied::supplied;
 use crate::cli::HistoryArgs;
 use crate::release::{Journal, in_place};
-use crate::report::{self, Output, Redactor, history};
+use crate::report::{self, Answer, Redactor, history};
 
 /// Lists the releases of an environment's namespace, or shows one. It reads ConfigMaps and nothing else.
 ///
@@ -22,12 +22,12 @@ pub async fn run(arguments: HistoryArgs, redactor: Redactor) -> Result<()> {
         None => journals.iter().rev().collect(),
     };
     match (arguments.of.output, arguments.release) {
-        (Output::Json, _) => {
+        (Answer::Json, _) => {
             let values = shown.into_iter().map(serde_json::to_value).collect::<Result<_, _>>();
             report::print_json(values.context("a journal is no JSON")?, &redactor)?;
         }
-        (Output::Auto, None) => report::print_lines(&history::list(&journals, namespace), &redactor)?,
-        (Output::Auto, Some(_)) => {
+        (Answer::Auto, None) => report::print_lines(&history::list(&journals, namespace), &redactor)?,
+        (Answer::Auto, Some(_)) => {
             let is_in_place = |journal: &Journal| in_place(&journals) == Some(journal);
             let lines = shown.into_iter().flat_map(|journal| history::one(journal, is_in_place(journal)));
             report::print_lines(&lines.collect::<Vec<_>>(), &redactor)?;

@@ -7,6 +7,7 @@ mod common;
 mod confirm;
 mod copied;
 pub mod deploy;
+pub mod diff;
 pub mod doctor;
 pub mod exporter;
 pub mod failover;

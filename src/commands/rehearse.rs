@@ -37,7 +37,9 @@ pub async fn run(arguments: RehearseArgs, redactor: Redactor) -> Result<ExitCode
     let (mut environment, plan) = rendered(&arguments.environment)?;
     let findings = references::check(&plan, &environment.values.storage, &Existing::of(&environment));
     let copied = match arguments.from_cluster {
-        true => Some(copied(&arguments.cluster, &environment, &plan, &supplied, run.selection(), run.adopt).await?),
+        true => {
+            Some(copied(&arguments.cluster, &environment, &plan, &supplied, run.phases.selection(), run.adopt).await?)
+        }
         false => {
             supply_keys(&plan, &mut supplied);
             None
@@ -50,7 +52,7 @@ pub async fn run(arguments: RehearseArgs, redactor: Redactor) -> Result<ExitCode
     let orders = scenario::order(&arguments.fail, &plan, &face)?;
     let connection = face.connection(&environment.values.namespace)?;
     let _controllers = Controllers::with(&face, orders.ailments);
-    let (selection, clock) = (run.selection(), face.clock());
+    let (selection, clock) = (run.phases.selection(), face.clock());
     let request = Request { environment, plan, context, connection, supplied, selection, adopts: run.adopt, clock };
 
     let (events, receiver) = Events::channel();

@@ -8,7 +8,7 @@ use crate::cli::StatusArgs;
 use crate::cluster::{Clock, Fault};
 use crate::pipeline::{held, watchdogs, workloads, world};
 use crate::release::{Journal, State, in_place};
-use crate::report::{Output, Redactor, print_json, print_lines, status};
+use crate::report::{Answer, Redactor, print_json, print_lines, status};
 use crate::watchdog::roles;
 
 /// Says how an environment's shop stands: its releases, its workloads, who leads. It only reads, and reads no Secret.
@@ -32,7 +32,7 @@ pub async fn run(arguments: StatusArgs, redactor: Redactor) -> Result<()> {
     let locks: Vec<String> = held.iter().map(|held| held.words(&clock)).collect();
     let unfinished: Vec<&Journal> = journals.iter().filter(|journal| journal.state == State::Running).collect();
     let in_place = in_place(&journals);
-    if arguments.output == Output::Json {
+    if arguments.output == Answer::Json {
         let value = json!({
             "namespace": cluster.namespace(),
             "release": in_place.map(|journal| journal.release),

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::Finding;
 use super::workloads::Workload;
+use crate::render::containers;
 
 /// The check's name.
 pub const CHECK: &str = "pull secrets";
@@ -96,8 +97,7 @@ fn covers(address: &str, registry: &str) -> bool {
 }
 
 fn images<'a>(workload: &'a Workload) -> impl Iterator<Item = &'a str> + use<'a> {
-    let lists = ["initContainers", "containers"].into_iter().filter_map(|field| workload.spec[field].as_array());
-    lists.flatten().filter_map(|container| container["image"].as_str())
+    containers(workload.spec).filter_map(|container| container["image"].as_str())
 }
 
 /// The registry of an image: what stands before its first slash, where that is a host

@@ -8,7 +8,7 @@ use super::pod::{Defaults, has_ended, taken};
 use crate::cluster::Live;
 use crate::environment::Quantity;
 use crate::pipeline::is_complete;
-use crate::render::{Object, ObjectId, Phase, Plan, steered};
+use crate::render::{Object, ObjectId, Phase, Plan, containers, steered};
 
 /// What a Deployment that names no `maxSurge` may have above its replicas
 /// (<https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-surge>).
@@ -123,8 +123,7 @@ fn surge(object: &Value, replicas: u32) -> u32 {
 }
 
 fn images(spec: &Value) -> Vec<&Value> {
-    let lists = ["initContainers", "containers"].into_iter().filter_map(|field| spec[field].as_array());
-    lists.flatten().map(|container| &container["image"]).collect()
+    containers(spec).map(|container| &container["image"]).collect()
 }
 
 /// Whether a pod was made of this object: of a Deployment or StatefulSet by its selector, of a Job by the label that its

@@ -46,6 +46,7 @@ pub fn validate(values: &Values) -> Checked {
         ("redis.storage", &values.redis.storage),
         ("media.storage", &values.media.storage),
         ("backup.storage", &values.backup.storage),
+        ("backup.pointInTime.storage", &values.backup.point_in_time.storage),
         ("monitoring.prometheus.storage", &values.monitoring.prometheus.storage),
         ("monitoring.grafana.storage", &values.monitoring.grafana.storage),
         ("monitoring.alertmanager.storage", &values.monitoring.alertmanager.storage),
@@ -69,6 +70,15 @@ pub fn validate(values: &Values) -> Checked {
     }
     if values.backup.keep == 0 {
         return Err(fault("backup.keep", "must be at least 1, or no backup would survive"));
+    }
+    if !(1..=8760).contains(&values.backup.point_in_time.base_every_hours) {
+        return Err(fault("backup.pointInTime.baseEveryHours", "must be from 1 to 8760 (a year)"));
+    }
+    if values.backup.point_in_time.keep_bases == 0 {
+        return Err(fault(
+            "backup.pointInTime.keepBases",
+            "must be at least 1, or there would be nothing to restore from",
+        ));
     }
     off_site(&values.backup.off_site)?;
     credentials("clients.kubeStateMetrics", &values.clients.kube_state_metrics)?;

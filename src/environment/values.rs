@@ -249,8 +249,24 @@ pub struct Backup {
     pub storage: String,
     /// Dumps kept, at most.
     pub keep: u32,
+    /// The archive of the write-ahead log.
+    pub point_in_time: PointInTime,
     /// Copies in a store.
     pub off_site: OffSite,
+}
+
+/// The archive of the write-ahead log.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PointInTime {
+    /// Whether there is one.
+    pub enabled: bool,
+    /// Size of its volume.
+    pub storage: String,
+    /// A base backup is taken so many hours after the last one.
+    pub base_every_hours: u32,
+    /// Base backups kept.
+    pub keep_bases: u32,
 }
 
 /// Copies of the dumps in an S3-compatible store.

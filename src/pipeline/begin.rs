@@ -24,6 +24,9 @@ pub async fn begin(
         Ok::<_, Refused>(prepared)
     };
     let mut prepared = look().await?;
+    if let Some(words) = prepared.unfinished().filter(|_| options.planned.is_some()) {
+        return Err(Refused::because(words));
+    }
     if prepared.is_unfinished() {
         if resumes {
             carry(&prepared, options, events).await?;

@@ -9,7 +9,7 @@ use super::record::Record;
 use super::rollback::{is_complete, roll_back};
 use super::started::started;
 use super::survey::{Survey, survey};
-use super::{Event, Events, Finished, Prepared, Refused, RestoreOutcome, Restored, Stop, lock, tidy};
+use super::{Event, Events, Finished, Planned, Prepared, Refused, RestoreOutcome, Restored, Stop, lock, tidy};
 use crate::cluster::{Clock, Lock};
 use crate::release::{Action, Author, Before, Journal, State};
 use crate::render::Phase;
@@ -35,6 +35,8 @@ pub struct Options {
     pub stop: Stop,
     /// The cluster is simulated.
     pub rehearsal: bool,
+    /// What it is to do and nothing else.
+    pub planned: Option<Planned>,
 }
 
 impl Options {
@@ -50,6 +52,7 @@ impl Options {
             carried: Vec::new(),
             stop: Stop::default(),
             rehearsal: false,
+            planned: None,
         }
     }
 }
@@ -74,6 +77,9 @@ pub enum Ending {
 pub async fn deploy(prepared: Prepared, options: &Options, events: &Events) -> Result<Ending, Refused> {
     let clock = prepared.request.clock.from_now();
     let survey = survey(&prepared).await?;
+    if let Some(planned) = &options.planned {
+        planned.hold(&prepared, &survey, &prepared.live, options).await?;
+    }
     events.emit(started(&prepared, false, options.rehearsal));
     prepared.notices.iter().for_each(|notice| events.notice(None, notice));
     tidy::tell(&prepared, options.prunes, events);
@@ -104,6 +110,12 @@ pub async fn deploy(prepared: Prepared, options: &Options, events: &Events) -> R
     let values = prepared.request.environment.values.lock.clone();
     let lock = lock::take(&prepared.cluster, &prepared.lock, &options.author, &values, clock, events).await?;
     prepared.cluster = prepared.cluster.with_permit(lock.permit());
+    if let Some(planned) = &options.planned
+        && let Err(refused) = planned.still_holds(&prepared, &survey, options).await
+    {
+        lock.release().await;
+        return Err(refused);
+    }
     let record = match Record::begin(&prepared, &survey, options, &clock).await {
         Ok(record) => record,
         Err(fault) => {

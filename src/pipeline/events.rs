@@ -126,10 +126,24 @@ pub struct Started {
     pub server_version: String,
     /// The phases that will run.
     pub phases: Vec<Phase>,
+    /// The images of the containers that they apply.
+    pub images: Vec<ContainerImage>,
     /// Nothing will be written.
     pub dry_run: bool,
     /// The cluster is simulated: it is a rehearsal.
     pub rehearsal: bool,
+}
+
+/// Which image a container runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ContainerImage {
+    /// The workload, by kind and name.
+    pub object: String,
+    /// The container; an init container too.
+    pub container: String,
+    /// The image, with its tag or digest.
+    pub image: String,
 }
 
 /// What a reset will delete.

@@ -18,6 +18,7 @@ mod observer;
 pub mod obstacles;
 mod persist;
 mod phases;
+mod planned;
 mod preconditions;
 mod preview;
 mod record;
@@ -43,14 +44,15 @@ pub use back::plan_back;
 pub use begin::begin;
 pub use deploy::{Ending, Options, deploy};
 pub use events::{
-    Blocker, Change, Diagnosis, Event, Events, Finished, Loss, Outcome, PhaseSummary, RestoreOutcome, Restored,
-    Started, Volume,
+    Blocker, Change, ContainerImage, Diagnosis, Event, Events, Finished, Loss, Outcome, PhaseSummary, RestoreOutcome,
+    Restored, Started, Volume,
 };
 pub use expected::check_expected;
 pub use home::{Home, home};
 pub use left_out::is_complete;
 pub use lock::hold;
-pub use preconditions::{Found, Prepared, Request, check_context, find, kinds, prepare};
+pub use planned::Planned;
+pub use preconditions::{Found, Prepared, Request, check_context, find, kinds, prepare, prepare_to_look};
 pub use preview::preview;
 pub use recover::recover;
 pub use refused::Refused;
@@ -59,6 +61,8 @@ pub use secrets::lost_values;
 pub use selection::Selection;
 pub use standing::{Workload, watchdogs, workloads, world};
 pub use stop::Stop;
+pub use survey::{Answer, Survey, ask};
+pub use tidy::{Deletion, deletions, kept as left_over};
 pub use unlock::{HeldLock, break_locks, held};
 
 #[cfg(test)]

@@ -91,6 +91,21 @@ impl Prepared {
     pub fn is_unfinished(&self) -> bool {
         self.journals.iter().any(Journal::is_unfinished)
     }
+
+    /// That a release was broken off, in words: what a deploy changes depends on what its rollback leaves.
+    pub fn unfinished(&self) -> Option<String> {
+        let broken_off = self.journals.iter().rev().find(|journal| journal.is_unfinished())?;
+        Some(format!(
+            "release {} was broken off, and the next deploy rolls it back first: run `keyboss rollback`, which does that \
+             and nothing else",
+            broken_off.release
+        ))
+    }
+
+    /// The objects of the phases that run, with their phases.
+    pub fn all_objects(&self) -> impl Iterator<Item = (Phase, &Object)> {
+        self.phases().flat_map(|phase| self.objects(phase).into_iter().map(move |object| (phase, object)))
+    }
 }
 
 /// Refuses a context that the environment does not name.
@@ -128,6 +143,21 @@ pub async fn prepare(request: Request) -> Result<Prepared, Refused> {
     found.decide().await
 }
 
+/// The same for whoever only looks, and so need not wait until another deploy is over. What would keep a deploy from
+/// going on from what is there now is told beside it.
+///
+/// # Errors
+/// As [`prepare`], but for the lock.
+pub async fn prepare_to_look(request: Request) -> Result<(Prepared, Option<String>), Refused> {
+    let found = look(request).await?;
+    refuse(obstacles::unreadable_records(&found.live))?;
+    reset::check_whole(&journals(&found.live))?;
+    let busy = lock::check_free(&found.lock, &found.live, &found.request.clock).err();
+    let prepared = found.decide().await?;
+    let standing = busy.map(|busy| busy.to_string()).or_else(|| prepared.unfinished());
+    Ok((prepared, standing))
+}
+
 /// What there is where a deploy goes, before it is decided what becomes of it.
 pub struct Found {
     /// What was asked for.
@@ -150,7 +180,15 @@ pub struct Found {
 ///
 /// # Errors
 /// Why no deploy may go there now.
-pub async fn find(mut request: Request) -> Result<Found, Refused> {
+pub async fn find(request: Request) -> Result<Found, Refused> {
+    let found = look(request).await?;
+    lock::check_free(&found.lock, &found.live, &found.request.clock)?;
+    refuse(obstacles::unreadable_records(&found.live))?;
+    Ok(found)
+}
+
+/// The same, whoever deploys there and has deployed before.
+async fn look(mut request: Request) -> Result<Found, Refused> {
     check_context(&request.environment, &request.context)?;
     check_expected(&request.environment, &request.connection.server)?;
     let client = request.connection.client.clone();
@@ -187,8 +225,6 @@ pub async fn find(mut request: Request) -> Result<Found, Refused> {
     if let Some(object) = home.object.filter(|_| home.is_ours) {
         live.insert("Namespace", &namespace, object);
     }
-    lock::check_free(&seen, &live, &request.clock)?;
-    refuse(obstacles::unreadable_records(&live))?;
     Ok(Found {
         request,
         cluster,

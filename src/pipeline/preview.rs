@@ -2,7 +2,7 @@
 
 use super::adopt::tell_adopted;
 use super::started::started;
-use super::survey::of_phase;
+use super::survey::{Answer, of_phase};
 use super::{Change, Diagnosis, Event, Events, Finished, Outcome, PhaseSummary, Prepared};
 use crate::render::Phase;
 
@@ -76,7 +76,7 @@ async fn one_phase(prepared: &Prepared, phase: Phase, events: &Events) -> PhaseS
     events.emit(Event::PhaseStarted { phase, objects, timeout_seconds: phase.timeout().as_secs() });
     for (object, answer) in of_phase(prepared, phase).await {
         match answer {
-            Ok(change) => {
+            Ok(Answer { change, .. }) => {
                 match change {
                     Change::Created => summary.created += 1,
                     Change::Changed => summary.changed += 1,

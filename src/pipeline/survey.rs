@@ -5,29 +5,43 @@ use std::collections::BTreeMap;
 
 use futures::StreamExt;
 
-use super::preconditions::would_differ;
-use super::{Change, Prepared, Refused};
-use crate::cluster::Fault;
+use serde_json::Value;
+
+use super::{Change, Prepared, Refused, seen};
+use crate::cluster::{Fault, differs};
 use crate::readiness::{Memory, Readiness, assess, way_round};
 use crate::render::{Object, ObjectId, Phase};
 
-use super::seen;
-
 const CONCURRENCY: usize = 8;
+
+/// What would become of one object.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// What an apply would do.
+    pub change: Change,
+    /// The object as the server would have it, less initial fields; None where nothing would be written, or the server
+    /// was not asked.
+    pub after: Option<Value>,
+}
 
 /// What would become of every object of the phases that run.
 #[derive(Clone, Debug, Default)]
-pub struct Survey(BTreeMap<ObjectId, Change>);
+pub struct Survey(BTreeMap<ObjectId, Answer>);
 
 impl Survey {
     /// What would become of one; nothing for one that was not asked about.
     pub fn of(&self, id: &ObjectId) -> Change {
-        self.0.get(id).copied().unwrap_or(Change::Unchanged)
+        self.0.get(id).map_or(Change::Unchanged, |answer| answer.change)
+    }
+
+    /// An object that would be written, as the server would have it.
+    pub fn after(&self, id: &ObjectId) -> Option<&Value> {
+        self.0.get(id)?.after.as_ref()
     }
 
     /// Whether anything would be written.
     pub fn is_change(&self) -> bool {
-        self.0.values().any(|change| *change != Change::Unchanged)
+        self.0.values().any(|answer| answer.change != Change::Unchanged)
     }
 }
 
@@ -36,21 +50,30 @@ impl Survey {
 /// # Errors
 /// Every object that the server would not take, with a remedy where there is one.
 pub async fn survey(prepared: &Prepared) -> Result<Survey, Refused> {
+    match ask(prepared).await {
+        (survey, refused) if refused.is_empty() => Ok(survey),
+        (_, refused) => Err(Refused::Because(refused)),
+    }
+}
+
+/// The same for whoever wants to know of the others when the server would not take some: what would become of those, and
+/// why these are refused.
+pub async fn ask(prepared: &Prepared) -> (Survey, Vec<String>) {
     let mut survey = Survey::default();
     let mut reasons = Vec::new();
     for phase in prepared.phases() {
         for (object, answer) in of_phase(prepared, phase).await {
             match answer {
-                Ok(change) => drop(survey.0.insert(object.id.clone(), change)),
+                Ok(answer) => drop(survey.0.insert(object.id.clone(), answer)),
                 Err(fault) => reasons.push(refused(object, &fault)),
             }
         }
     }
-    if reasons.is_empty() { Ok(survey) } else { Err(Refused::Because(reasons)) }
+    (survey, reasons)
 }
 
 /// Asks about every object of one phase.
-pub async fn of_phase(prepared: &Prepared, phase: Phase) -> Vec<(&Object, Result<Change, Fault>)> {
+pub async fn of_phase(prepared: &Prepared, phase: Phase) -> Vec<(&Object, Result<Answer, Fault>)> {
     futures::stream::iter(prepared.objects(phase))
         .map(|object| async move { (object, of_object(prepared, object).await) })
         .buffered(CONCURRENCY)
@@ -58,30 +81,34 @@ pub async fn of_phase(prepared: &Prepared, phase: Phase) -> Vec<(&Object, Result
         .await
 }
 
-async fn of_object(prepared: &Prepared, object: &Object) -> Result<Change, Fault> {
+async fn of_object(prepared: &Prepared, object: &Object) -> Result<Answer, Fault> {
     if !prepared.namespace_exists {
-        return Ok(Change::Created);
+        return Ok(Answer { change: Change::Created, after: None });
     }
     let Some(live) = prepared.live.get(&object.id) else {
-        match prepared.cluster.apply(object, true).await {
+        let after = match prepared.cluster.apply(object, true).await {
             // KEDA's webhook refuses a second autoscaler beside one that is there now and gone by then
             // (https://keda.sh/docs/latest/concepts/admission-webhooks/).
-            Err(fault) if fault.is_denied() && prepared.rivals_of(&object.id).next().is_some() => {}
-            answer => drop(answer?),
-        }
-        return Ok(Change::Created);
+            Err(fault) if fault.is_denied() && prepared.rivals_of(&object.id).next().is_some() => None,
+            answer => Some(answer?.value),
+        };
+        return Ok(Answer { change: Change::Created, after });
     };
     if object.id.kind == "Job" {
         // Its template cannot change, and its name holds its hash: the one that is there is the same. One that
         // failed is made again.
-        return Ok(if has_failed(object, live) { Change::Created } else { Change::Unchanged });
+        let change = if has_failed(object, live) { Change::Created } else { Change::Unchanged };
+        return Ok(Answer { change, after: None });
     }
     let missing = object.initial.iter().any(|field| live.pointer(&field.pointer).is_none());
-    let differs = would_differ(&prepared.cluster, object, Some(live)).await?;
-    Ok(if missing || differs { Change::Changed } else { Change::Unchanged })
+    let after = prepared.cluster.apply(object, true).await?.value;
+    Ok(match missing || differs(live, &after) {
+        true => Answer { change: Change::Changed, after: Some(after) },
+        false => Answer { change: Change::Unchanged, after: None },
+    })
 }
 
-fn has_failed(object: &Object, live: &serde_json::Value) -> bool {
+fn has_failed(object: &Object, live: &Value) -> bool {
     let world = seen::world([live]);
     let ready = |target| assess(&target, &world, &mut Memory::default(), std::time::Duration::ZERO);
     matches!(seen::target(object, live).map(ready), Some(Readiness::Failed(_)))

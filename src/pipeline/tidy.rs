@@ -2,27 +2,65 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::persist::persist;
 use super::preconditions::{id, identity, is_ours};
+use super::survey::Survey;
 use super::{Events, Prepared};
-use crate::cluster::{LOCK_NAME, is_record};
-use crate::release::{Journal, State, expendable, stays};
+use crate::cluster::{LOCK_NAME, is_record, next_release};
+use crate::release::{Action, Author, Journal, State, expendable, stays};
 use crate::render::ObjectId;
 
 /// A Job's release, and the one before it, keep their Jobs (RULES.md T14).
 const JOBS_OF: usize = 2;
+/// Why it is deleted.
+const UNNEEDED: &str = "no release needs it any more";
 
 /// Says which objects an earlier release had and this one has not, unless they are about to go.
 pub fn tell(prepared: &Prepared, prunes: bool, events: &Events) {
+    kept(prepared, prunes).into_iter().for_each(|words| events.notice(None, words));
+}
+
+/// The same in words.
+pub fn kept(prepared: &Prepared, prunes: bool) -> Option<String> {
     let left: Vec<String> = left_over(prepared).into_iter().map(|(id, _)| id.to_string()).collect();
-    if !left.is_empty() && !prunes {
-        events.notice(
-            None,
-            format!("earlier releases had what this one has not; --prune deletes it: {}", left.join(", ")),
-        );
+    let is_told = !left.is_empty() && !prunes;
+    is_told.then(|| format!("earlier releases had what this one has not; --prune deletes it: {}", left.join(", ")))
+}
+
+/// An object that a deploy deletes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deletion {
+    /// Which object.
+    pub id: ObjectId,
+    /// Its `metadata.uid`.
+    pub uid: String,
+    /// Why it goes.
+    pub why: String,
+}
+
+/// What a deploy deletes: autoscalers that make way, and, once a release that changes something has succeeded, what no
+/// release needs any more.
+pub fn deletions(prepared: &Prepared, survey: &Survey, prunes: bool) -> Vec<Deletion> {
+    let rivals = prepared.rivals.iter();
+    let mut deletions: Vec<Deletion> =
+        rivals.map(|rival| Deletion { id: rival.id.clone(), uid: rival.uid.clone(), why: rival.why() }).collect();
+    if survey.is_change() || !deletions.is_empty() || prunes && has_left_over(prepared) {
+        let next = Journal::new(next_release(&prepared.live), Action::Deploy, Timestamp::UNIX_EPOCH, Author::default());
+        let why = || UNNEEDED.to_owned();
+        deletions.extend(going(prepared, &next, prunes).into_iter().map(|(id, uid)| Deletion { id, uid, why: why() }));
     }
+    deletions
+}
+
+fn going(prepared: &Prepared, current: &Journal, prunes: bool) -> Vec<(ObjectId, String)> {
+    let mut going = old_jobs(prepared, current);
+    if prunes {
+        going.extend(left_over(prepared));
+    }
+    going
 }
 
 /// Whether there is anything to prune.
@@ -32,13 +70,9 @@ pub fn has_left_over(prepared: &Prepared) -> bool {
 
 /// Deletes what is left over. A failure of it is told, and no failure of the release.
 pub async fn tidy(prepared: &Prepared, current: &Journal, prunes: bool, events: &Events) {
-    let mut going = old_jobs(prepared, current);
-    if prunes {
-        going.extend(left_over(prepared));
-    }
-    for (id, uid) in going {
+    for (id, uid) in going(prepared, current, prunes) {
         match persist(async || prepared.cluster.forget(&id, &uid).await).await {
-            Ok(()) => events.notice(None, format!("{id} is deleted: no release needs it any more")),
+            Ok(()) => events.notice(None, format!("{id} is deleted: {UNNEEDED}")),
             Err(fault) => events.notice(None, format!("{id} is no longer needed, and could not be deleted: {fault}")),
         }
     }

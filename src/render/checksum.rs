@@ -67,6 +67,17 @@ pub fn stamp(plan: &mut Plan, secrets: &BTreeMap<String, BTreeMap<String, String
     }
 }
 
+/// Takes the checksum off an object's pod template; what it was.
+pub fn unstamp(object: &mut Value) -> Option<Value> {
+    let metadata = object.pointer_mut("/spec/template/metadata")?.as_object_mut()?;
+    let annotations = metadata.get_mut("annotations")?.as_object_mut()?;
+    let checksum = annotations.shift_remove(ANNOTATION);
+    if annotations.is_empty() {
+        metadata.shift_remove("annotations");
+    }
+    checksum
+}
+
 fn keyed(key: &str, read: &Map<String, Value>) -> String {
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else { unreachable!("HMAC takes any key") };
     mac.update(canonical(&Value::Object(read.clone())).as_bytes());

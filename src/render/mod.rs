@@ -21,9 +21,9 @@ mod templates;
 mod yaml;
 
 pub use canonical::canonical;
-pub use checksum::{CHECKSUM_KEY, CHECKSUM_SECRET, read_by, stamp};
+pub use checksum::{CHECKSUM_KEY, CHECKSUM_SECRET, read_by, stamp, unstamp};
 pub use initial::InitialField;
-pub use object::{MANAGED_BY, Object, ObjectId, pod_template_pointer};
+pub use object::{MANAGED_BY, Object, ObjectId, containers, pod_template_pointer};
 pub use phase::Phase;
 pub use plan::Plan;
 pub use secrets::{Generator, SecretKeys};

@@ -88,6 +88,11 @@ impl Object {
     }
 }
 
+/// The containers of a pod's `spec`, its init containers first.
+pub fn containers(spec: &Value) -> impl Iterator<Item = &Value> {
+    ["initContainers", "containers"].into_iter().filter_map(|field| spec[field].as_array()).flatten()
+}
+
 /// Where the kind keeps its pod template.
 pub fn pod_template_pointer(kind: &str) -> Option<&'static str> {
     match kind {

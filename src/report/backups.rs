@@ -3,9 +3,10 @@
 use std::path::Path;
 
 use indicatif::{BinaryBytes, ProgressBar, ProgressStyle};
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
 
 use super::text::columns;
-use crate::backup::{Backup, Catalogue};
+use crate::backup::{Backup, Catalogue, Span, Spans};
 
 /// Every backup on a line, the newest first, under a heading, and the room that is left; a sentence where there is none.
 pub fn list(catalogue: &Catalogue, namespace: &str) -> Vec<String> {
@@ -48,11 +49,39 @@ pub fn replacement(backup: &Backup, namespace: &str) -> String {
     let of = backup.manifest.as_ref().map_or_else(String::new, |manifest| {
         format!(", which is of {} UTC", manifest.time.strftime("%Y-%m-%d %H:%M:%S"))
     });
+    replacement_by(&format!("{}{of}", backup.name), namespace)
+}
+
+/// The same of a moment of the archive.
+pub fn replacement_by_moment(moment: Timestamp, namespace: &str) -> String {
+    replacement_by(&format!("what it was at {moment}"), namespace)
+}
+
+fn replacement_by(what: &str, namespace: &str) -> String {
     format!(
-        "this replaces the database of the shop in namespace {namespace} by {}{of}: orders since then are lost to the shop. \
-         It stands still for some minutes meanwhile, and what there is now is dumped first",
-        backup.name
+        "this replaces the database of the shop in namespace {namespace} by {what}: orders since then are lost to the shop. \
+         It stands still for some minutes meanwhile, and what there is now is dumped first"
     )
+}
+
+/// The moments that can be restored, a stretch of them on a line, the oldest first; a sentence where there is none.
+pub fn spans(spans: &Spans, namespace: &str) -> Vec<String> {
+    if spans.spans.is_empty() {
+        return vec![format!(
+            "no moment can be restored yet in namespace {namespace}: the archive has no base backup with its WAL"
+        )];
+    }
+    let mut rows = vec![["from", "until", "base backups", "size"].map(str::to_owned)];
+    rows.extend(spans.spans.iter().map(|Span { from, until, bases, bytes }| {
+        let size = BinaryBytes(*bytes).to_string();
+        [whole_second(*from, RoundMode::Ceil), whole_second(*until, RoundMode::Floor), bases.to_string(), size]
+    }));
+    columns(&rows)
+}
+
+/// A moment as --at takes it: a whole second that is still within its stretch.
+fn whole_second(moment: Timestamp, mode: RoundMode) -> String {
+    moment.round(TimestampRound::new().smallest(Unit::Second).mode(mode)).unwrap_or(moment).to_string()
 }
 
 /// A backup that is here now.
@@ -106,5 +135,36 @@ mod tests {
         assert_eq!(trimmed, expected);
         let none = ["there is no backup yet in namespace keyboss; 0 B are free on the volume"];
         assert_eq!(list(&Catalogue::default(), "keyboss"), none);
+    }
+
+    #[test]
+    fn what_is_told_of_the_moments_can_be_restored() {
+        let lines = [
+            "{\"from\": \"2026-01-01T10:00:00.000001Z\", \"until\": \"2026-01-01T11:00:00.999999Z\", \"bases\": 1, \
+             \"bytes\": 1048576}",
+            "{\"from\": \"2026-01-02T10:00:00Z\", \"until\": \"2026-01-03T10:00:00Z\", \"bases\": 2, \"bytes\": 7}",
+        ];
+        let expected = [
+            "from                  until                 base backups  size",
+            "2026-01-01T10:00:01Z  2026-01-01T11:00:00Z  1             1.00 MiB",
+            "2026-01-02T10:00:00Z  2026-01-03T10:00:00Z  2             7 B",
+        ];
+        let found = spans(&Spans::read(&lines.map(str::to_owned)).unwrap(), "keyboss");
+        let trimmed: Vec<&str> = found.iter().map(|line| line.trim_end()).collect();
+        assert_eq!(trimmed, expected);
+        let none = spans(&Spans::default(), "keyboss");
+        assert!(
+            none.len() == 1 && none[0].starts_with("no moment can be restored yet in namespace keyboss"),
+            "{none:?}"
+        );
+    }
+
+    #[test]
+    fn who_is_asked_is_told_what_comes_in_the_place_of_the_database() {
+        let asked = replacement_by_moment("2026-01-02T11:00:00.5+01:00".parse().unwrap(), "keyboss");
+        assert!(
+            asked.contains("namespace keyboss by what it was at 2026-01-02T10:00:00.5Z: orders since then"),
+            "{asked}"
+        );
     }
 }

@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use anyhow::Error;
 use tracing_subscriber::EnvFilter;
 
+use super::output::{Medium, Output};
 use super::scrub::clean;
 use super::text::printable;
-use super::{RedactingWriter, Redactor};
+use super::{RedactingWriter, Redactor, github};
 
 /// Sends logs to stderr: warnings, with `-v` what keyboss does, with `-vv` its requests too; `RUST_LOG`
 /// decides where it is set.
@@ -27,7 +28,20 @@ pub fn log_to_stderr(verbose: u8, redactor: Redactor) {
 
 /// Says why the command ended, on stderr, if anybody listens.
 pub fn error(error: &Error, redactor: &Redactor) {
-    let _ = writeln!(io::stderr(), "keyboss: {}", printable(&redactor.redact(&format!("{error:#}"))));
+    let _ = writeln!(io::stderr(), "keyboss: {}", words(error, redactor));
+}
+
+/// The same, in the form of what the command prints: on GitHub, an annotation.
+pub fn failure(why: &Error, output: Output, redactor: &Redactor) {
+    if output.medium() == Medium::GitHub {
+        let _ = writeln!(io::stderr(), "{}", github::error("keyboss", &words(why, redactor)));
+    } else {
+        error(why, redactor);
+    }
+}
+
+fn words(error: &Error, redactor: &Redactor) -> String {
+    printable(&redactor.redact(&format!("{error:#}")))
 }
 
 /// Says something beside what is printed, on stderr, if anybody listens.

@@ -1,8 +1,9 @@
 //! Events to people, to CI logs and to programs. This room prints and decides nothing.
 //!
-//! Three reporters, one file each: `terminal`, a live display; `plain`, lines where there is no terminal; `json`,
-//! one object per line, described in `docs/json-output.md`. All three write to stdout; logs go to stderr through a
-//! [`RedactingWriter`].
+//! Reporters, one file each: `terminal`, a live display; `plain`, lines where there is no terminal; `github` and
+//! `gitlab`, the same lines with what their logs can fold; `json`, one object per line, described in
+//! `docs/json-output.md`. All write to stdout; logs go to stderr through a [`RedactingWriter`]. `summary` writes a page
+//! for people who do not read a log, beside any of them.
 //!
 //! Every event passes one door, `scrub`, before a reporter sees it: known secret values are masked and terminal
 //! control sequences, which a container's log may hold, are removed. Output that nobody reads any more (a closed
@@ -10,19 +11,26 @@
 
 pub mod backups;
 mod board;
+pub mod diff;
 pub mod doctor;
+mod fold;
+mod github;
+mod gitlab;
 mod going_back;
 pub mod history;
 mod json;
 mod log;
 pub mod logs;
+mod markdown;
 pub mod open;
+mod output;
 mod plain;
 mod redact;
 mod screen;
 mod scrub;
 pub mod status;
 mod stdout;
+mod summary;
 mod terminal;
 mod text;
 
@@ -38,9 +46,11 @@ use tokio::time::MissedTickBehavior;
 
 use crate::cluster;
 use crate::pipeline::Event;
+use output::Medium;
 
 pub use going_back::{going_back, unfinished};
-pub use log::{error, log_to_stderr, note};
+pub use log::{error, failure, log_to_stderr, note};
+pub use output::{Answer, Output};
 pub use redact::{RedactingLine, RedactingWriter, Redactor};
 pub use stdout::{print, print_json, print_lines};
 
@@ -49,16 +59,6 @@ const FRAME: Duration = Duration::from_millis(200);
 
 /// Where the wall-clock time of a line comes from.
 type Clock = Box<dyn FnMut() -> Timestamp + Send>;
-
-/// How a command shows what happens.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Output {
-    /// A live display when stdout is a terminal, else plain lines.
-    #[default]
-    Auto,
-    /// One JSON object per line.
-    Json,
-}
 
 /// Shows events, each as it happens.
 trait Reporter: Send {
@@ -81,11 +81,14 @@ trait Reporter: Send {
 pub async fn run(output: Output, redactor: Redactor, events: UnboundedReceiver<Event>) {
     let clock = cluster::Clock::start();
     let now: Clock = Box::new(move || clock.now());
-    let mut reporter: Box<dyn Reporter> = match output {
-        Output::Json => Box::new(json::Json::new(io::stdout(), now)),
-        Output::Auto if screen::Screen::is_possible() => Box::new(terminal::Terminal::new(screen::Screen::stdout())),
-        Output::Auto => Box::new(plain::Plain::new(io::stdout(), now)),
+    let shown: Box<dyn Reporter> = match output.medium() {
+        Medium::Terminal => Box::new(terminal::Terminal::new(screen::Screen::stdout())),
+        Medium::Plain => Box::new(plain::Plain::new(io::stdout(), now)),
+        Medium::GitHub => Box::new(github::GitHub::new(io::stdout(), now)),
+        Medium::GitLab => Box::new(gitlab::GitLab::new(io::stdout(), now)),
+        Medium::Json => Box::new(json::Json::new(io::stdout(), now)),
     };
+    let mut reporter = summary::Summarizing::around(shown, &redactor);
     pump(reporter.as_mut(), &redactor, events).await;
 }
 

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::io::Write;
 
+use jiff::Timestamp;
+
 use crate::pipeline::{Blocker, Change, Event};
 use crate::render::Phase;
 
@@ -21,6 +23,26 @@ impl<W: Write + Send> Plain<W> {
     /// A reporter that writes to `out` and asks `clock` once for each event.
     pub fn new(out: W, clock: Clock) -> Self {
         Self { out, clock, dry_run: false, said: HashMap::new() }
+    }
+
+    /// The lines of an event, each with its time and phase, and the time of its moment.
+    ///
+    /// None of them begins with a character of the event itself.
+    pub fn told(&mut self, event: &Event) -> (Timestamp, Vec<String>) {
+        let now = (self.clock)();
+        let time = now.strftime("%H:%M:%SZ").to_string();
+        let (phase, lines) = self.lines(event);
+        let prefix = phase.map_or_else(String::new, |phase| format!("[{}] ", text::place(phase)));
+        let whole = |line: &str| format!("{time} {prefix}{line}").trim_end().to_owned();
+        (now, lines.iter().flat_map(|line| line.lines()).map(whole).collect())
+    }
+
+    /// Writes lines as they are. That nobody reads them is no failure.
+    pub fn write(&mut self, lines: &[String]) {
+        for line in lines {
+            let _ = writeln!(self.out, "{line}");
+        }
+        let _ = self.out.flush();
     }
 
     /// What there is to say of an event, and the phase it belongs to.
@@ -87,13 +109,7 @@ impl<W: Write + Send> Plain<W> {
 
 impl<W: Write + Send> Reporter for Plain<W> {
     fn event(&mut self, event: &Event) {
-        let time = (self.clock)().strftime("%H:%M:%SZ").to_string();
-        let (phase, lines) = self.lines(event);
-        let prefix = phase
-            .map_or_else(String::new, |phase| format!("[{}/{} {}] ", phase.number(), Phase::ALL.len(), phase.title()));
-        for line in lines.iter().flat_map(|line| line.lines()) {
-            let _ = writeln!(self.out, "{}", format!("{time} {prefix}{line}").trim_end());
-        }
-        let _ = self.out.flush();
+        let (_, lines) = self.told(event);
+        self.write(&lines);
     }
 }

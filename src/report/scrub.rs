@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::pipeline::{Blocker, Diagnosis, Event, Finished, Loss, PhaseSummary, Restored, Started, Volume};
+use crate::pipeline::{
+    Blocker, ContainerImage, Diagnosis, Event, Finished, Loss, PhaseSummary, Restored, Started, Volume,
+};
 
 use super::Redactor;
 use super::text::printable;
@@ -48,10 +50,13 @@ fn strings(event: &mut Event) -> Vec<&mut String> {
                 server,
                 server_version,
                 phases: _,
+                images,
                 dry_run: _,
                 rehearsal: _,
             } = started;
-            vec![environment, context, namespace, server, server_version]
+            let mut strings = vec![environment, context, namespace, server, server_version];
+            strings.extend(images.iter_mut().flat_map(in_image));
+            strings
         }
         Event::Notice { phase: _, message } => vec![message],
         Event::PhaseStarted { phase: _, objects: _, timeout_seconds: _ } => vec![],
@@ -96,6 +101,11 @@ fn strings(event: &mut Event) -> Vec<&mut String> {
             strings
         }
     }
+}
+
+fn in_image(image: &mut ContainerImage) -> [&mut String; 3] {
+    let ContainerImage { object, container, image } = image;
+    [object, container, image]
 }
 
 fn in_restored(restored: &mut Restored) -> impl Iterator<Item = &mut String> {

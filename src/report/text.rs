@@ -53,6 +53,11 @@ pub fn change(change: Change, dry_run: bool) -> &'static str {
     }
 }
 
+/// "2/8 Stateful".
+pub fn place(phase: Phase) -> String {
+    format!("{}/{} {}", phase.number(), Phase::ALL.len(), phase.title())
+}
+
 /// "3 created, 1 changed, 20 unchanged"; what is zero is left out.
 pub fn counts(phases: &[PhaseSummary], dry_run: bool) -> String {
     let (created, changed) = if dry_run { ("to create", "to change") } else { ("created", "changed") };
@@ -61,9 +66,13 @@ pub fn counts(phases: &[PhaseSummary], dry_run: bool) -> String {
         (phases.iter().map(|phase| phase.changed).sum(), changed),
         (phases.iter().map(|phase| phase.unchanged).sum(), "unchanged"),
     ];
-    let parts: Vec<String> =
-        sums.into_iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect();
+    let parts = counted(&sums);
     if parts.is_empty() { "no objects".to_owned() } else { parts.join(", ") }
+}
+
+/// "3 created" of each count; what is zero is left out.
+pub fn counted(counts: &[(usize, &str)]) -> Vec<String> {
+    counts.iter().filter(|(count, _)| *count > 0).map(|(count, word)| format!("{count} {word}")).collect()
 }
 
 /// "StatefulSet postgres (1/2): pulling the image".
@@ -93,7 +102,8 @@ pub fn phase_finished(summary: &PhaseSummary, dry_run: bool) -> String {
 
 /// What is done, and where.
 pub fn opening(started: &Started) -> String {
-    let Started { environment, context, namespace, server, server_version, phases, dry_run, rehearsal } = started;
+    let Started { environment, context, namespace, server, server_version, phases, images: _, dry_run, rehearsal } =
+        started;
     let verb = match (dry_run, rehearsal) {
         (_, true) => "rehearsing",
         (true, false) => "dry run: deploying",
@@ -132,6 +142,24 @@ fn indented<'a>(by: usize, texts: impl IntoIterator<Item = &'a String>) -> Vec<S
     texts.into_iter().flat_map(|text| text.lines()).map(|line| format!("{:by$}{line}", "")).collect()
 }
 
+/// What stands above the cells of a phase.
+pub const HEADING: [&str; 7] = ["", "phase", "outcome", "time", "created", "changed", "unchanged"];
+
+/// A phase as the cells of a table.
+pub fn cells(summary: &PhaseSummary) -> [String; 7] {
+    let ran = !matches!(summary.outcome, Outcome::Skipped | Outcome::NotReached);
+    let cell = |text: String| if ran { text } else { "-".to_owned() };
+    [
+        summary.phase.number().to_string(),
+        summary.phase.title().to_owned(),
+        summary.outcome.word().to_owned(),
+        cell(measured(summary.seconds)),
+        cell(summary.created.to_string()),
+        cell(summary.changed.to_string()),
+        cell(summary.unchanged.to_string()),
+    ]
+}
+
 /// Every phase on a line, under a heading; nothing where none began.
 pub fn table(phases: &[PhaseSummary]) -> Vec<String> {
     if phases.is_empty() {
@@ -141,21 +169,8 @@ pub fn table(phases: &[PhaseSummary]) -> Vec<String> {
         let [number, title, outcome, time, created, changed, unchanged] = cells;
         format!("{number:<2} {title:<18}  {outcome:<11}  {time:>6}  {created:>7}  {changed:>7}  {unchanged:>9}")
     };
-    let heading = row(["", "phase", "outcome", "time", "created", "changed", "unchanged"]);
-    let rows = phases.iter().map(|summary| {
-        let ran = !matches!(summary.outcome, Outcome::Skipped | Outcome::NotReached);
-        let cell = |text: String| if ran { text } else { "-".to_owned() };
-        row([
-            &summary.phase.number().to_string(),
-            summary.phase.title(),
-            summary.outcome.word(),
-            &cell(measured(summary.seconds)),
-            &cell(summary.created.to_string()),
-            &cell(summary.changed.to_string()),
-            &cell(summary.unchanged.to_string()),
-        ])
-    });
-    std::iter::once(heading).chain(rows).collect()
+    let rows = phases.iter().map(|summary| row(cells(summary).each_ref().map(String::as_str)));
+    std::iter::once(row(HEADING)).chain(rows).collect()
 }
 
 /// How a rollback left an object, for people.

@@ -9,6 +9,8 @@ mod kubectl;
 mod long;
 mod monitors;
 mod project;
+#[path = "../schema/mod.rs"]
+mod schema;
 mod shop;
 mod smoke;
 mod traffic;

@@ -6,12 +6,20 @@ use std::process::Command;
 use serde_json::Value;
 
 use crate::kubectl::{Namespace, eventually, kubeconfig};
+use crate::schema::assert_described;
 
 /// One run of keyboss.
 pub struct Run {
     pub code: Option<i32>,
     pub events: Vec<Value>,
     pub stderr: String,
+}
+
+/// A line, which has to be as the schema says.
+fn event(line: &str) -> Value {
+    let event = serde_json::from_str(line).expect(line);
+    assert_described("line", &event);
+    event
 }
 
 impl Run {
@@ -158,7 +166,7 @@ impl Shop {
         let lines = String::from_utf8(output.stdout).unwrap();
         Run {
             code: output.status.code(),
-            events: lines.lines().map(|line| serde_json::from_str(line).expect(line)).collect(),
+            events: lines.lines().map(event).collect(),
             stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
         }
     }

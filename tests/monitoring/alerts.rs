@@ -13,6 +13,8 @@ const TRAEFIK: &str = "monitoring.traefik.target=traefik-metrics.kube-system:910
 /// A store for copies of the dumps.
 const STORE: [&str; 2] = ["backup.offSite.endpoint=https://s3.example", "backup.offSite.bucket=dumps"];
 
+const ARCHIVE: &str = "backup.pointInTime.enabled=true";
+
 /// The rules that the cluster's own Prometheus gets on `deti`.
 fn for_the_operator(objects: &[Value]) -> String {
     let rule = objects.iter().find(|object| object["kind"] == "PrometheusRule").expect("there is no PrometheusRule");
@@ -22,7 +24,9 @@ fn for_the_operator(objects: &[Value]) -> String {
 #[test]
 #[ignore = "needs promtool"]
 fn promtool_takes_the_rules_of_every_environment() {
-    for (environment, sets) in [("local", &[][..]), ("deti", &[]), ("local", &[TRAEFIK]), ("local", &STORE)] {
+    for (environment, sets) in
+        [("local", &[][..]), ("deti", &[]), ("local", &[TRAEFIK]), ("local", &STORE), ("local", &[ARCHIVE])]
+    {
         let text = rules(&objects(environment, sets));
         tool(&["promtool", "check", "rules", "rules.yaml"], &[("rules.yaml", &text)]);
     }
@@ -142,4 +146,12 @@ fn an_alert_without_a_source_is_not_rendered_and_known_to_be_missing() {
         let told: BTreeSet<&str> = unwatched.iter().flat_map(|one| one.alerts).copied().collect();
         assert_eq!(told, missing, "{sets:?}");
     }
+}
+
+#[test]
+#[ignore = "needs promtool"]
+fn the_archive_is_watched_where_there_is_one() {
+    let text = rules(&objects("local", &[ARCHIVE]));
+    let tests = document(&crate::cases::POINT_IN_TIME);
+    tool(&["promtool", "test", "rules", "tests.yaml"], &[("rules.yaml", &text), ("tests.yaml", &tests)]);
 }

@@ -143,6 +143,12 @@ pub const OFF_SITE: [Case; 1] = [case(
     &[(COPIED, "60x1200 86400x600"), (COPIED_WELL, "1x1800")],
 )];
 
+const ARCHIVE: &str = r#"kube_deployment_status_replicas_available{namespace="keyboss",deployment="postgres-archive"}"#;
+
+/// That of the archive of the write-ahead log, where there is one.
+pub const POINT_IN_TIME: [Case; 1] =
+    [case("WALArchiveDown", "30m", &[(ARCHIVE, "1x10 0x20")], &[(ARCHIVE, "1x20 0x5 1x5")])];
+
 const OK: &str = r#"traefik_service_requests_total{service="keyboss-saleor-api-http@kubernetes",code="200"}"#;
 const FAILED: &str = r#"traefik_service_requests_total{service="keyboss-saleor-api-http@kubernetes",code="502"}"#;
 const IN_TIME: &str =

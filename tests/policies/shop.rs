@@ -18,6 +18,7 @@ const SHOPS: &[(&str, &[&str])] = &[
     ("deti", &[]),
     ("local", &["media.bucket=b", "media.endpoint=http://minio.example:9000"]),
     ("local", &["saleor.seed=false"]),
+    ("local", &["backup.pointInTime.enabled=true"]),
     ("local", &["autoscaling.keda.enabled=true"]),
     ("local", &["autoscaling.keda.enabled=true", "autoscaling.keda.namespace=kube-system"]),
     ("local", &["publicUrl=https://shop.example"]),

@@ -13,6 +13,7 @@ use keyboss::rehearsal::store::Key;
 use serde_json::{Value, json};
 
 use crate::lock::written;
+use crate::schema::assert_described;
 use crate::served::Served;
 use crate::stage::{create_namespace, deployed, face, prepared, prepared_with};
 
@@ -72,6 +73,7 @@ fn what_was_released_is_told() {
     let (code, lines, _) = served.told(&["history", "--local", "--output", "json"]);
     assert_eq!(code, 0);
     let journals: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    journals.iter().for_each(|journal| assert_described("release", journal));
     let numbers: Vec<&Value> = journals.iter().map(|journal| &journal["release"]).collect();
     assert_eq!(numbers, [&json!(2), &json!(1)]);
     let (code, line, _) = served.told(&["history", "1", "--local", "--output", "json"]);

@@ -2,7 +2,9 @@
 
 mod adopt;
 mod applied;
+mod ci;
 mod deploys;
+mod diff;
 mod doctor;
 mod failover;
 mod history;
@@ -14,6 +16,8 @@ mod open;
 mod port_forward;
 mod relay;
 mod reset;
+#[path = "../schema/mod.rs"]
+mod schema;
 mod served;
 mod sim;
 mod stage;

@@ -67,7 +67,11 @@ impl Served {
     /// The program, with these arguments.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_keyboss"));
-        command.args(arguments).env_remove("RUST_LOG").env("KUBECONFIG", self.folder.path().join("kubeconfig"));
+        command
+            .args(arguments)
+            .env_remove("RUST_LOG")
+            .env_remove("GITHUB_ACTIONS")
+            .env("KUBECONFIG", self.folder.path().join("kubeconfig"));
         command.stdin(Stdio::null());
         command
     }

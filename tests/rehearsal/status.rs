@@ -11,6 +11,7 @@ use keyboss::watchdog::roles;
 use kube::api::{Api, DeleteParams};
 use tokio::time::sleep;
 
+use crate::schema::assert_described;
 use crate::served;
 use crate::stage::{create_namespace, deployed, face, prepared, runtime};
 
@@ -62,5 +63,6 @@ fn without_the_record_of_who_leads_the_rest_is_told() {
     assert!(error.contains("the record of who leads cannot be read") && error.contains("configmaps"), "{error}");
     let (code, line, _) = served.told(&["status", "--local", "--output", "json"]);
     let status: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_described("status", &status);
     assert_eq!((code, status["release"].as_u64(), status["roles"].is_null()), (2, Some(1), true), "{status}");
 }

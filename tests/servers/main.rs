@@ -3,6 +3,7 @@
 //!
 //! They are ignored by a plain `cargo test`; `tests/run` runs them.
 
+mod archive;
 mod backup;
 mod failover;
 mod off_site;

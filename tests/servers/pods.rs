@@ -115,11 +115,11 @@ impl World {
 
     fn spec(&self, pod: &str) -> &Value {
         let name = &self.pods[pod].set;
-        let is_job =
-            self.objects.iter().any(|object| object["kind"] == "CronJob" && object["metadata"]["name"] == **name);
-        let template = match is_job {
-            true => &self.object("CronJob", name)["spec"]["jobTemplate"]["spec"]["template"],
-            false => &self.object("StatefulSet", name)["spec"]["template"],
+        let has = |kind: &str| self.objects.iter().any(|one| one["kind"] == kind && one["metadata"]["name"] == **name);
+        let template = if has("CronJob") {
+            &self.object("CronJob", name)["spec"]["jobTemplate"]["spec"]["template"]
+        } else {
+            &self.object(if has("Deployment") { "Deployment" } else { "StatefulSet" }, name)["spec"]["template"]
         };
         &template["spec"]
     }

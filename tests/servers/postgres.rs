@@ -92,7 +92,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A failover by hand of a primary that was killed: `to` becomes primary on a later timeline.
-fn fail_over(world: &mut World, from: &str, to: &str) {
+pub fn fail_over(world: &mut World, from: &str, to: &str) {
     world.kill(&[from]);
     world.config.insert("POSTGRES_HOST".into(), format!("{to}.postgres"));
     world.delete(&[to]);

@@ -100,6 +100,10 @@ inspect_own() {
   fi
 }
 
+# The peer's system|timeline|position|database, and on a second line whether it is in recovery, on or off. As a standby
+# asks, without a database: sessions in one write a file now and then, which a full disk does not let them.
+identify() { timeout "$1" psql -wXAtq "$peer connect_timeout=$2 replication=true" -c IDENTIFY_SYSTEM -c 'SHOW in_hot_standby'; }
+
 # Asks three times before it says "denied": a server may stop between two questions.
 ask_peer() {
   local answer code _
@@ -108,11 +112,10 @@ ask_peer() {
     pg_isready -q -h "$peer_host" -U replicator -d postgres -t 3 && code=0 || code=$?
     [ "$code" != 1 ] || peer_state=busy
     [ "$code" = 0 ] || return 0
-    if answer=$(timeout 10 psql -wXAtq "$peer dbname=postgres replication=database" \
-      -c IDENTIFY_SYSTEM -c 'SELECT pg_is_in_recovery()' 2>&1); then
+    if answer=$(identify 10 5 2>&1); then
       IFS='|' read -r peer_system peer_timeline _ <<<"$answer"
       peer_state=primary
-      [ "${answer##*$'\n'}" = f ] || peer_state=standby
+      [ "${answer##*$'\n'}" = off ] || peer_state=standby
       return 0
     fi
     peer_state=denied peer_error=${answer//$'\n'/ }
@@ -301,9 +304,8 @@ serve() {
 # only as the standby without which we acknowledge nothing, or when somebody gave us up.
 superseded() {
   local answer theirs
-  answer=$(timeout 3 psql -wXAtq "$peer connect_timeout=2 dbname=postgres replication=database" \
-    -c IDENTIFY_SYSTEM -c 'SELECT pg_is_in_recovery()' 2>/dev/null) || return 1
-  [ "${answer##*$'\n'}" = f ] || return 1
+  answer=$(identify 3 2 2>/dev/null) || return 1
+  [ "${answer##*$'\n'}" = off ] || return 1
   IFS='|' read -r _ theirs _ <<<"$answer"
   ((theirs > $(control "Latest checkpoint's TimeLineID")))
 }

@@ -14,3 +14,6 @@ ALTER ROLE watchdog PASSWORD :'password';
 GRANT pg_monitor, pg_checkpoint, pg_signal_backend TO watchdog;
 GRANT ALTER SYSTEM ON PARAMETER synchronous_standby_names TO watchdog;
 GRANT EXECUTE ON FUNCTION pg_promote(boolean, integer), pg_reload_conf() TO watchdog;
+
+-- The archive (manifests/6-backup/archive.sh) sees how far it has got.
+GRANT pg_read_all_stats TO replicator;

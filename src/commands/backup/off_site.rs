@@ -4,10 +4,9 @@ use std::process::ExitCode;
 
 use anyhow::{Result, bail};
 
-use super::by_hand::{by_hand, say};
+use super::by_hand::{by_hand, has, printed, say};
 use crate::backup::{Backup, ByHand, CHECKS, Catalogue, OFF_SITE};
 use crate::cluster::Cluster;
-use crate::render::ObjectId;
 use crate::report::{Redactor, error};
 
 /// Copies what the store does not have yet, if there is a store.
@@ -15,7 +14,7 @@ use crate::report::{Redactor, error};
 /// # Errors
 /// When the Job cannot be started or followed.
 pub async fn copy(cluster: &Cluster, tell: impl FnMut(String)) -> Result<ExitCode> {
-    match has_store(cluster).await? {
+    match has(cluster, OFF_SITE).await? {
         true => by_hand(cluster, OFF_SITE, &["keyboss", "off-site", "ship"], tell).await,
         false => Ok(ExitCode::SUCCESS),
     }
@@ -27,7 +26,7 @@ pub async fn copy(cluster: &Cluster, tell: impl FnMut(String)) -> Result<ExitCod
 /// When what is on the volume cannot be listed.
 pub async fn catalogue(cluster: &Cluster, redactor: &Redactor) -> Result<Catalogue> {
     let on_volume = Catalogue::read(&printed(cluster, CHECKS, &["bash", "/scripts/list.sh"]).await?)?;
-    if !has_store(cluster).await? {
+    if !has(cluster, OFF_SITE).await? {
         return Ok(on_volume);
     }
     match printed(cluster, OFF_SITE, &["keyboss", "off-site", "list"]).await {
@@ -44,7 +43,7 @@ pub async fn catalogue(cluster: &Cluster, redactor: &Redactor) -> Result<Catalog
 /// # Errors
 /// When there is no such dump anywhere, or it cannot be brought.
 pub async fn bring(cluster: &Cluster, name: &str, redactor: &Redactor) -> Result<()> {
-    if has_store(cluster).await? {
+    if has(cluster, OFF_SITE).await? {
         brought(cluster, name, redactor).await?;
     }
     Ok(())
@@ -79,29 +78,11 @@ async fn pull(cluster: &Cluster, name: &str, redactor: &Redactor) -> Result<()> 
 /// # Errors
 /// As those of [`bring`].
 pub async fn bring_newest(cluster: &Cluster, redactor: &Redactor) -> Result<()> {
-    if !has_store(cluster).await? {
+    if !has(cluster, OFF_SITE).await? {
         return Ok(());
     }
     match catalogue(cluster, redactor).await?.backups.last() {
         Some(newest) if !newest.on_volume => pull(cluster, &newest.name, redactor).await,
         _ => Ok(()),
     }
-}
-
-async fn has_store(cluster: &Cluster) -> Result<bool> {
-    let id = ObjectId { api_version: "batch/v1".to_owned(), kind: "CronJob".to_owned(), name: OFF_SITE.to_owned() };
-    Ok(cluster.get(&id).await?.is_some())
-}
-
-/// What a Job prints.
-async fn printed(cluster: &Cluster, cron: &str, command: &[&str]) -> Result<Vec<String>> {
-    let job = ByHand::start(cluster, cron, command).await?;
-    let mut lines = Vec::new();
-    let succeeded = job.follow(|line| lines.push(line)).await;
-    let removed = job.remove().await;
-    if !succeeded? {
-        bail!("Job {} has failed: {}", job.name(), lines.join("; "));
-    }
-    removed?;
-    Ok(lines)
 }

@@ -10,20 +10,27 @@ use super::super::confirm::confirm;
 use super::super::interrupt::told_to_stop;
 use super::by_hand::say;
 use super::place::Place;
-use crate::backup::{self, Backup};
+use crate::backup;
 use crate::cluster::{Cluster, Lock};
 use crate::pipeline::{Event, Events, hold};
-use crate::report::{Redactor, backups, error};
+use crate::report::{Redactor, error};
 
-/// Replaces the database, if that is confirmed by its name. What fails or is interrupted is undone.
+/// Has it confirmed by the database's name.
 ///
 /// # Errors
-/// When it is not confirmed, somebody else holds the lock, or it can neither be done nor undone.
-pub async fn replace(place: &Place, backup: &Backup, yes: bool, redactor: &Redactor) -> Result<ExitCode> {
-    let question = backups::replacement(backup, place.cluster.namespace());
-    if !confirm(&question, backup::DATABASE, yes)? {
+/// When it is not.
+pub fn agree(question: &str, yes: bool) -> Result<()> {
+    if !confirm(question, backup::DATABASE, yes)? {
         bail!("the answer is not {}, the database's name: nothing was touched", backup::DATABASE);
     }
+    Ok(())
+}
+
+/// Replaces the database by the backup of that name. What fails or is interrupted is undone.
+///
+/// # Errors
+/// When somebody else holds the lock, or it can neither be done nor undone.
+pub async fn replace(place: &Place, name: &str, redactor: &Redactor) -> Result<ExitCode> {
     let lock = locked(place, redactor).await?;
     let cluster = place.cluster.with_permit(lock.permit());
     let mut tell = say(redactor);
@@ -32,7 +39,7 @@ pub async fn replace(place: &Place, backup: &Backup, yes: bool, redactor: &Redac
         return Err(why);
     }
     let code = tokio::select! {
-        replaced = backup::replace(&cluster, &backup.name, &mut tell) => match replaced {
+        replaced = backup::replace(&cluster, name, &mut tell) => match replaced {
             Ok(()) => Ok(ExitCode::SUCCESS),
             Err(why) => {
                 error(&why, redactor);

@@ -8,6 +8,8 @@ use crate::release::{Action, Author, Intent, Journal, PhaseEntry, State, Written
 use crate::render::{ObjectId, Phase};
 use crate::report::history::{list, one};
 
+use super::described::assert_described;
+
 fn journal(release: u64, action: Action, state: State, seconds: Option<i64>) -> Journal {
     let started: Timestamp = "2026-01-02T12:00:05.25Z".parse().unwrap();
     let id = |kind: &str, name: &str| ObjectId { api_version: "v1".into(), kind: kind.into(), name: name.into() };
@@ -109,6 +111,9 @@ fn the_description_of_its_json_has_every_field() {
     let description = include_str!("../../../docs/json-output.md");
     let section = description.split("\n## ").find(|section| section.starts_with("`keyboss history`\n")).unwrap();
     let value = serde_json::to_value(journal(1, Action::Deploy, State::Succeeded, None)).unwrap();
+    assert_described("release", &value);
+    let rollback = journal(2, Action::Rollback { to: 1 }, State::Kept, Some(7));
+    assert_described("release", &serde_json::to_value(rollback).unwrap());
     for field in value.as_object().unwrap().keys() {
         assert!(section.contains(&format!("`{field}`")), "{field}");
     }

@@ -1,5 +1,8 @@
 //! What each reporter makes of recorded events.
 
+mod ci;
+#[path = "../../../tests/schema/mod.rs"]
+mod described;
 mod doctor;
 mod history;
 mod json;
@@ -7,6 +10,7 @@ mod plain;
 mod redact;
 mod samples;
 mod status;
+mod summary;
 mod terminal;
 
 use std::io::{self, Write};
@@ -74,5 +78,7 @@ fn show(reporter: &mut dyn Reporter, redactor: &Redactor, events: Vec<Event>) {
 #[test]
 fn a_closed_pipe_is_no_failure() {
     show(&mut super::plain::Plain::new(Closed, clock()), &Redactor::default(), samples::every());
+    show(&mut super::github::GitHub::new(Closed, clock()), &Redactor::default(), samples::every());
+    show(&mut super::gitlab::GitLab::new(Closed, clock()), &Redactor::default(), samples::every());
     show(&mut super::json::Json::new(Closed, clock()), &Redactor::default(), samples::every());
 }

@@ -6,10 +6,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::pipeline::{Diagnosis, Event};
+use crate::pipeline::{Diagnosis, Event, Finished};
 use crate::render::Phase;
+use crate::report::github::GitHub;
+use crate::report::gitlab::GitLab;
 use crate::report::json::Json;
 use crate::report::plain::Plain;
+use crate::report::summary::Summarizing;
 use crate::report::{RedactingWriter, Redactor};
 
 use super::{Paper, clock, show};
@@ -81,15 +84,20 @@ fn no_reporter_shows_a_value() {
             log: PEM.lines().map(str::to_owned).chain([coloured.to_owned()]).collect(),
             ..Diagnosis::new(Phase::Stateful, "Pod postgres-0".into(), "Failed", "password abcdefgh is wrong".into())
         })),
+        Event::DeployFinished(Box::new(Finished { message: PASSWORD.into(), ..Finished::default() })),
     ];
+    let page = tempfile::NamedTempFile::new().unwrap();
     let paper = Paper::default();
     show(&mut Plain::new(paper.clone(), clock()), &redactor(), events.clone());
-    show(&mut Json::new(paper.clone(), clock()), &redactor(), events);
-    let text = paper.text();
+    show(&mut Json::new(paper.clone(), clock()), &redactor(), events.clone());
+    show(&mut GitHub::new(paper.clone(), clock()), &redactor(), events.clone());
+    let gitlab = Box::new(GitLab::new(paper.clone(), clock()));
+    show(&mut Summarizing::new(gitlab, page.path().into(), &redactor()), &redactor(), events);
+    let text = paper.text() + &std::fs::read_to_string(page.path()).unwrap();
     for part in ["p\"ss", "p\\\"ss", "abcd", "efgh", "MIIG", "BAQE"] {
         assert!(!text.contains(part), "{part:?} in:\n{text}");
     }
-    assert_eq!(text.matches("[redacted]").count(), 10, "{text}");
+    assert_eq!(text.matches("redacted").count(), 32, "{text}");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Recorded deploys.
 
 use crate::pipeline::{
-    Blocker, Change, Diagnosis, Event, Finished, Loss, Outcome, PhaseSummary, RestoreOutcome, Restored, Started, Volume,
+    Blocker, Change, ContainerImage, Diagnosis, Event, Finished, Loss, Outcome, PhaseSummary, RestoreOutcome, Restored,
+    Started, Volume,
 };
 use crate::render::Phase;
 
@@ -13,9 +14,23 @@ pub fn started(phases: &[Phase], dry_run: bool) -> Event {
         server: "https://127.0.0.1:6443".into(),
         server_version: "v1.20.2".into(),
         phases: phases.to_vec(),
+        images: vec![
+            image("Deployment saleor-api", "api", "saleor:3.20"),
+            image("StatefulSet redis", "redis", "redis:7"),
+        ],
         dry_run,
         rehearsal: false,
     })
+}
+
+/// The first event of a rehearsal.
+pub fn rehearsing() -> Event {
+    let Event::DeployStarted(started) = started(&Phase::ALL, false) else { unreachable!() };
+    Event::DeployStarted(Started { rehearsal: true, ..started })
+}
+
+fn image(object: &str, container: &str, image: &str) -> ContainerImage {
+    ContainerImage { object: object.into(), container: container.into(), image: image.into() }
 }
 
 pub fn phase(phase: Phase, objects: usize) -> Event {
@@ -166,4 +181,46 @@ pub fn every() -> Vec<Event> {
         }
     }
     events
+}
+
+/// A deploy that succeeds.
+pub fn succeeded() -> Vec<Event> {
+    let done = summary(Phase::Config, Outcome::Done, 0.42, [1, 0, 3]);
+    vec![
+        started(&Phase::ALL, false),
+        phase(Phase::Config, 4),
+        applied(Phase::Config, "Namespace keyboss", Change::Created),
+        Event::PhaseFinished(done.clone()),
+        Event::PhaseFinished(skipped()),
+        finished(true, "local is deployed", 66.0, vec![done, skipped()]),
+    ]
+}
+
+/// The end of a deploy that fails and is rolled back.
+pub fn failed_and_rolled_back() -> Vec<Event> {
+    vec![
+        phase(Phase::Deployments, 4),
+        diagnosis(),
+        Event::PhaseFinished(failed()),
+        Event::RollbackStarted { objects: 4, timeout_seconds: 300 },
+        Event::Restored(restored_table().remove(0)),
+        Event::RollbackFinished { complete: true, seconds: 12.0 },
+        finished(false, "phase 4, Deployments, failed", 14.0, vec![failed()]),
+    ]
+}
+
+/// A deploy that is told to stop.
+pub fn interrupted() -> Vec<Event> {
+    let reason = Some("SIGTERM".into());
+    let summary = PhaseSummary { reason, ..summary(Phase::Stateful, Outcome::Interrupted, 3.0, [1, 0, 0]) };
+    vec![
+        started(&Phase::ALL, false),
+        phase(Phase::Stateful, 2),
+        applied(Phase::Stateful, "StatefulSet redis", Change::Created),
+        Event::PhaseFinished(summary.clone()),
+        Event::RollbackStarted { objects: 1, timeout_seconds: 300 },
+        Event::Restored(restored("StatefulSet redis", RestoreOutcome::Stays, None)),
+        Event::RollbackFinished { complete: true, seconds: 2.0 },
+        finished(false, "interrupted; rolled back", 6.0, vec![summary]),
+    ]
 }

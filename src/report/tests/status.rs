@@ -1,8 +1,12 @@
 //! How a shop stands, for people.
 
+use serde_json::json;
+
 use crate::pipeline::Workload;
 use crate::report::status::{releases, roles, workloads};
 use crate::watchdog::{Postgres, Redis, Roles};
+
+use super::described::assert_described;
 
 fn known() -> Roles {
     Roles {
@@ -40,6 +44,16 @@ fn who_leads_and_who_may_take_over() {
     assert!(said[2].ends_with("none leads: nothing fails over"), "{said:?}");
     alone.unknown = Some("a cannot be asked: no answer".into());
     assert!(roles(&alone)[2].ends_with("it is not known which one leads: a cannot be asked: no answer"));
+}
+
+#[test]
+fn the_schema_of_the_output_has_every_field() {
+    for roles in [Some(known()), None] {
+        let workload = Workload { kind: "Deployment", name: "a".into(), ready: 1, wanted: 2, why: Some("b".into()) };
+        let workloads = [&workload, &Workload { why: None, ..workload.clone() }];
+        let status = json!({"namespace": "a", "release": 1, "unfinished": [2], "locks": ["b"], "workloads": workloads, "roles": roles});
+        assert_described("status", &status);
+    }
 }
 
 #[test]

@@ -4,7 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::shop::{ONE, Shop, ZERO};
 use super::writer::longest_gap;
+use crate::pods::World;
 use crate::postgres::{is_primary, sql};
+
+/// The pod that receives write-ahead log and is no standby.
+const ARCHIVE: &str = "postgres-archive";
 
 /// The standby's volume; its cluster takes a third of that.
 const MEGABYTES: u32 = 256;
@@ -75,6 +79,16 @@ fn a_standby_whose_disk_is_full_is_not_waited_for_and_not_promoted() {
     }
     let alone = shop.acks().len();
 
+    // What it cannot write any more and a session in a database needs: a change of a catalogue takes this file away.
+    let find = |world: &World, what| {
+        world.ask(ONE, &["find", "/var/lib/postgresql/data/pgdata", "-name", "pg_internal.init", what])
+    };
+    shop.world.until("the file is gone and its place filled", |world| {
+        find(world, "-delete");
+        world.fill(ONE, "data");
+        find(world, "-print").is_empty()
+    });
+
     // What it lacks is with the primary only: nobody takes its place.
     shop.world.kill(&[ZERO]);
     shop.world.until_logged("watchdog-0", "nobody is promoted");
@@ -92,4 +106,26 @@ fn a_standby_whose_disk_is_full_is_not_waited_for_and_not_promoted() {
     // Until it is noticed that the standby is gone, and no longer.
     assert!(gap < Duration::from_secs(10), "{gap:?}");
     shop.verify(ZERO);
+}
+
+#[test]
+#[ignore = "needs PostgreSQL: tests/run servers"]
+fn the_archive_is_taken_for_no_standby() {
+    let mut shop = Shop::set(&["watchdog-0"], &["backup.pointInTime.enabled=true"]);
+    shop.world.lead("postgres-primary", ZERO);
+    shop.world.add(ARCHIVE, ARCHIVE);
+    shop.world.start(&[ARCHIVE]);
+    shop.world.until_ready(&[ARCHIVE]);
+    shop.write();
+    shop.until_written(50);
+    // Without its standby a primary acknowledges alone: the archive, which goes on, does not count.
+    shop.world.kill(&[ONE]);
+    shop.until_recorded(ZERO, "");
+    shop.until_written(50);
+    assert_eq!(sql(&shop.world, ZERO, "SHOW synchronous_standby_names"), "");
+    shop.world.start(&[ONE]);
+    shop.until_whole(ZERO, ONE);
+    shop.until_written(50);
+    shop.world.kill(&[ZERO]);
+    shop.failed_over("primary with an archive killed");
 }

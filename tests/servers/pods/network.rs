@@ -62,10 +62,15 @@ impl World {
         self.pods.insert(name.to_owned(), pod);
     }
 
-    /// Leads a Service to a pod.
+    /// Leads a Service to a pod, from now on.
     pub fn lead(&self, service: &str, pod: &str) {
-        let mut hosts = fs::File::options().append(true).open(self.dir.path().join("hosts")).unwrap();
-        writeln!(hosts, "{} {service}", self.pods[pod].sandbox.address).unwrap();
+        // In place: the file is mounted in every container.
+        let path = self.dir.path().join("hosts");
+        let hosts = fs::read_to_string(&path).unwrap();
+        let others = hosts.lines().filter(|line| line.split(' ').nth(1) != Some(service));
+        let mut lines: Vec<String> = others.map(str::to_owned).collect();
+        lines.push(format!("{} {service}\n", self.pods[pod].sandbox.address));
+        fs::write(&path, lines.join("\n")).unwrap();
     }
 
     /// Drops every packet between a pod and all others, or lets them through again.

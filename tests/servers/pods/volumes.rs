@@ -28,7 +28,8 @@ impl World {
 
     /// Fills a volume, to its last byte.
     pub fn fill(&self, pod: &str, volume: &str) {
-        let error = fs::File::create(self.confined(pod, volume).join("ballast"))
+        let ballast = self.confined(pod, volume).join("ballast");
+        let error = (fs::File::options().create(true).append(true).open(ballast))
             .and_then(|mut file| std::io::copy(&mut std::io::repeat(0), &mut file))
             .expect_err("it is small");
         assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
