@@ -5,6 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use serde::Deserialize;
+
 const NOTHING_TOUCHED: i32 = 2;
 
 /// A kubeconfig with one context, whose server does not exist.
@@ -264,4 +266,62 @@ fn colours_are_used_where_they_are_wanted() {
     ] {
         assert_eq!(history(arguments, variables), expected, "{arguments:?} {variables:?}");
     }
+}
+
+/// A word's values in a Dockerfile.
+fn lines<'a>(dockerfile: &'a str, word: &str) -> Vec<&'a str> {
+    dockerfile.lines().filter_map(|line| line.strip_prefix(word)?.strip_prefix(' ')).collect()
+}
+
+/// The pods and containers of Deployments that run an image of this name.
+fn pods_of(image: &str, text: &str) -> Vec<(serde_yaml::Value, serde_yaml::Value)> {
+    let documents = serde_yaml::Deserializer::from_str(text).map(|one| serde_yaml::Value::deserialize(one).unwrap());
+    let mut found = Vec::new();
+    for object in documents {
+        let pod = &object["spec"]["template"]["spec"];
+        for container in pod["containers"].as_sequence().into_iter().flatten() {
+            if container["image"].as_str().is_some_and(|name| name.starts_with(image)) {
+                found.push((pod.clone(), container.clone()));
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn the_image_is_what_the_manifests_run_and_the_cluster_tests() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |path: &str| fs::read_to_string(root.join(path)).unwrap();
+    let (image, tested) = (read("Dockerfile"), read("tests/cluster/images/keyboss/Dockerfile"));
+    for word in ["USER", "ENTRYPOINT"] {
+        assert_eq!(lines(&image, word), lines(&tested, word), "{word}");
+    }
+    assert!(lines(&image, "COPY").iter().any(|copied| copied.ends_with("/release/keyboss /usr/local/bin/keyboss")));
+    assert!(tested.contains("keyboss /usr/local/bin/keyboss"), "{tested}");
+    // What Docker is not sent it cannot copy.
+    let sent = read(".dockerignore");
+    for copied in lines(&image, "COPY").into_iter().filter(|copied| !copied.starts_with("--from")) {
+        let (sources, _) = copied.rsplit_once(' ').unwrap();
+        for source in sources.split(' ') {
+            assert!(sent.contains(&format!("!{source}\n")) && root.join(source).exists(), "{source} of {copied}");
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let rendered = keyboss(folder.path(), &["render", "--local"]);
+    let pods = pods_of("keyboss/keyboss:", &String::from_utf8(rendered.stdout).unwrap());
+    let mut commands = Vec::new();
+    for (pod, container) in &pods {
+        let context = |field: &str| {
+            let own = container["securityContext"][field].as_u64();
+            own.or(pod["securityContext"][field].as_u64()).unwrap()
+        };
+        let user = format!("{}:{}", context("runAsUser"), context("runAsGroup"));
+        assert_eq!(lines(&image, "USER"), [user], "{container:?}");
+        assert!(container["command"].is_null(), "{container:?}");
+        let command = container["args"][0].as_str().unwrap();
+        assert!(keyboss(folder.path(), &[command, "--help"]).status.success(), "{command}");
+        commands.push(command);
+    }
+    commands.sort_unstable();
+    assert_eq!(commands, ["exporter", "watchdog"]);
 }
