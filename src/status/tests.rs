@@ -1,0 +1,1 @@
+//! Each part, from objects as the API server keeps them.
