@@ -94,7 +94,8 @@ fn is_run(job: &Job, cron: &Value) -> bool {
     let owners = job.metadata.owner_references.iter().flatten();
     let is_its = owners.into_iter().any(|owner| cron["metadata"]["uid"] == owner.uid.as_str());
     let pod = job.spec.as_ref().and_then(|spec| spec.template.spec.as_ref());
-    let command = pod.and_then(|pod| pod.containers.first()).and_then(|first| first.command.clone()).unwrap_or_default();
+    let command =
+        pod.and_then(|pod| pod.containers.first()).and_then(|first| first.command.clone()).unwrap_or_default();
     let wanted = &cron["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["command"];
     let wanted: Vec<&str> = wanted.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     // The backup to verify may be named behind it.

@@ -101,7 +101,8 @@ pub fn drift(release: &Journal, objects: &Objects) -> Drift {
             continue;
         }
         drift.looked_at += 1;
-        let found = |change| Drifted { object: object.clone(), change, by: BTreeSet::new(), at: None, fields: Vec::new() };
+        let found =
+            |change| Drifted { object: object.clone(), change, by: BTreeSet::new(), at: None, fields: Vec::new() };
         match objects.named(kind, name) {
             None => drift.objects.push(found(Change::Deleted)),
             Some(live) if live["metadata"]["uid"] != uid.as_str() && !is_applied(live) => {
@@ -196,7 +197,12 @@ fn is_applied(live: &Value) -> bool {
 /// The fields of a `fieldsV1` in which there are no others, for people: `spec.template.spec.containers[api].image`.
 fn leaves(fields: &Value) -> Vec<String> {
     let inner = |map: &Map<String, Value>| map.iter().filter(|(key, _)| *key != ".").count();
-    fn walk(path: &str, fields: &Map<String, Value>, found: &mut Vec<String>, inner: &impl Fn(&Map<String, Value>) -> usize) {
+    fn walk(
+        path: &str,
+        fields: &Map<String, Value>,
+        found: &mut Vec<String>,
+        inner: &impl Fn(&Map<String, Value>) -> usize,
+    ) {
         for (key, value) in fields.iter().filter(|(key, _)| *key != ".") {
             let path = format!("{path}{}", element(key, path.is_empty()));
             match value.as_object().filter(|map| inner(map) > 0) {

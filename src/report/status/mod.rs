@@ -52,11 +52,10 @@ fn head(status: &Status, parts: &[Part]) -> String {
         (None, Err(_)) => "it is not known which release is in place".to_owned(),
     };
     let of = |standing| {
-        let titles: Vec<&str> =
-            parts.iter().filter(|part| part.standing == standing).map(|part| part.title).collect();
+        let titles: Vec<&str> = parts.iter().filter(|part| part.standing == standing).map(|part| part.title).collect();
         (!titles.is_empty()).then(|| titles.join(", "))
     };
-    let wrong = of(Standing::Wrong).map_or("nothing is wrong".to_owned(), |titles| format!("look at {titles}"));
+    let wrong = of(Standing::Wrong).map_or("nothing is wrong".to_owned(), |titles| format!("wrong: {titles}"));
     let unknown = of(Standing::Unknown).map_or_else(String::new, |titles| format!("; not known: {titles}"));
     format!("namespace {namespace}: {wrong}{unknown}; {release}")
 }
@@ -78,10 +77,17 @@ fn laid(title: &str, text: &str, margin: usize, width: Option<usize>) -> Vec<Str
     }
     let room = width.saturating_sub(2).max(1);
     let title = Some(title.trim_end()).filter(|title| !title.is_empty()).map(|title| cut(title, width));
-    title.into_iter().chain(wrapped(text, room, room, MOST, "...").into_iter().map(|line| format!("  {line}"))).collect()
+    title
+        .into_iter()
+        .chain(wrapped(text, room, room, MOST, "...").into_iter().map(|line| format!("  {line}")))
+        .collect()
 }
 
 /// A line that fits.
 fn cut(line: &str, width: usize) -> String {
-    if measure_text_width(line) <= width { line.to_owned() } else { console::truncate_str(line, width, "").into_owned() }
+    if measure_text_width(line) <= width {
+        line.to_owned()
+    } else {
+        console::truncate_str(line, width, "").into_owned()
+    }
 }

@@ -193,23 +193,23 @@ fn backed_up(backups: &[Backups]) -> Option<Part> {
     let is_unwell = |one: &&Backups| one.last.as_ref().is_some_and(|run| run.outcome == Outcome::Failed);
     let said = |one: &Backups| {
         let Backups { what, schedule, next, last, last_success, .. } = one;
-        let ended = |run: &Run| run.ended.or(run.began).map_or_else(String::new, |at| format!(" {} UTC", minute(at)));
-        let succeeded = || last_success.map_or_else(String::new, |at| format!(", the last good one {} UTC", minute(at)));
+        let ended = |run: &Run| run.ended.or(run.began).map_or_else(String::new, |at| format!(" {}", minute(at)));
+        let good = || last_success.map_or_else(String::new, |at| format!(", the last good one {}", minute(at)));
         let told = match last {
-            None => "no run is known".to_owned(),
-            Some(run @ Run { outcome: Outcome::Succeeded, .. }) => format!("succeeded{}", ended(run)),
-            Some(run @ Run { outcome: Outcome::Running, .. }) => format!("runs since{}{}", ended(run), succeeded()),
-            Some(run @ Run { outcome: Outcome::Failed, why, .. }) => {
-                let why = why.as_ref().map_or_else(String::new, |why| format!(" ({why})"));
-                format!("{} failed{}{why}{}", run.job, ended(run), succeeded())
+            None => "has no run that is known".to_owned(),
+            Some(run @ Run { outcome: Outcome::Succeeded, .. }) => format!("ok{}", ended(run)),
+            Some(run @ Run { outcome: Outcome::Running, .. }) => format!("runs since{}{}", ended(run), good()),
+            Some(run @ Run { outcome: Outcome::Failed, job, why, .. }) => {
+                let why = why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+                format!("failed{} (Job {job}{why}){}", ended(run), good())
             }
         };
         let next = match (next, schedule) {
             (Some(next), _) => format!("next {} UTC", minute(*next)),
-            (None, Some(schedule)) => format!("at {schedule}"),
+            (None, Some(schedule)) => format!("next at {schedule}"),
             (None, None) => "only by hand".to_owned(),
         };
-        format!("{what} {told}; {next}")
+        format!("{what} {told}, {next}")
     };
     if backups.is_empty() {
         return None;
@@ -272,18 +272,14 @@ fn phases(journal: &Journal) -> Part {
 
 /// The last releases; what is unfinished is for somebody to look at.
 fn releases(status: &Status) -> Option<Part> {
-    let current = status.in_place().map(|journal| journal.release);
-    let last: Vec<String> = status
-        .last()
-        .map(|journal| {
-            let Journal { release, started, author, .. } = journal;
-            let outcome = history::outcome(journal, current == Some(*release));
-            let (what, started) = (history::what(journal.action), history::when(*started));
-            format!("{release}, {started} UTC: {what} by {}@{}, {outcome}", author.user, author.host)
-        })
-        .collect();
+    let last = status.last().map(|journal| {
+        let Journal { release, started, author, .. } = journal;
+        let (what, outcome) = (history::what(journal.action), history::outcome(journal, false));
+        format!("{release}, {} UTC: {what} by {}@{}, {outcome}", minute(*started), author.user, author.host)
+    });
+    let last: Vec<String> = last.collect();
     let unfinished = status.unfinished().map(|journal| {
-        format!("release {} is unfinished: under way, or broken off (the next deploy rolls it back)", journal.release)
+        format!("release {} is under way, or was broken off: the next deploy rolls it back then", journal.release)
     });
     let unfinished: Vec<String> = unfinished.collect();
     let standing = if unfinished.is_empty() { Standing::Well } else { Standing::Wrong };

@@ -102,7 +102,7 @@ fn half_way(api: &str, is_suspicious: bool) -> Happens {
     happens
 }
 
-fn compared(name: &str, command: &str, screens: &[String]) {
+pub(super) fn compared(name: &str, command: &str, screens: &[String]) {
     let path = format!("{}/docs/screens/{name}", env!("CARGO_MANIFEST_DIR"));
     let rule = format!("{}\n", "-".repeat(usize::from(SIZE.1)));
     let shown = format!("$ {command}\n{}", screens.join(&rule));
