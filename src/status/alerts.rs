@@ -1,5 +1,6 @@
 //! The alerts that fire, asked of the shop's Alertmanager, which knows what is silenced; of its Prometheus where that does
-//! not answer. Both through the API server's proxy, so that whoever asks need not reach the pods' network.
+//! not answer. Both through the API server, so that whoever asks need not reach the pods' network: by its proxy, and where
+//! that is not allowed, or a NetworkPolicy lets it go unanswered, by a forwarded port.
 
 use std::time::Duration;
 
@@ -11,8 +12,10 @@ use tokio::time::timeout;
 use crate::cluster::{Cluster, Fault};
 use crate::readiness::World;
 
-/// How long one of them may take: a NetworkPolicy lets a request go unanswered.
-const ANSWER: Duration = Duration::from_secs(4);
+/// How long the proxy may take.
+const PROXIED: Duration = Duration::from_secs(1);
+/// How long a forwarded port may.
+const FORWARDED: Duration = Duration::from_secs(4);
 
 /// Who is asked: the label `app.kubernetes.io/name`, the port, and the question
 /// (<https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml>,
@@ -43,14 +46,26 @@ pub async fn alerts(cluster: &Cluster, world: &World) -> Result<Option<Vec<Alert
     let mut refused = Vec::new();
     for (name, port, path) in ASKED {
         let Some(pod) = pod_of(world, name) else { continue };
-        let page = timeout(ANSWER, cluster.page(pod, port, path)).await;
-        let answer = page.unwrap_or_else(|_| Err(Fault::Other(format!("no answer within {} s", ANSWER.as_secs()))));
-        match answer.and_then(|page| read(&page)) {
+        match page(cluster, pod, port, path).await.and_then(|page| read(&page)) {
             Ok(alerts) => return Ok(Some(alerts)),
             Err(fault) => refused.push(format!("{pod} cannot be asked: {fault}")),
         }
     }
     if refused.is_empty() { Ok(None) } else { Err(Fault::Other(refused.join("; "))) }
+}
+
+/// What a pod answers, in either way.
+async fn page(cluster: &Cluster, pod: &str, port: u16, path: &str) -> Result<String, Fault> {
+    let late = |limit: Duration| Fault::Other(format!("no answer within {} s", limit.as_secs()));
+    let proxied = timeout(PROXIED, cluster.page(pod, port, path)).await;
+    let proxied = match proxied.unwrap_or_else(|_| Err(late(PROXIED))) {
+        Ok(page) => return Ok(page),
+        Err(fault) => fault,
+    };
+    let forwarded = timeout(FORWARDED, cluster.page_by_tunnel(pod, port, path)).await;
+    forwarded
+        .unwrap_or_else(|_| Err(late(FORWARDED)))
+        .map_err(|fault| Fault::Other(format!("by proxy: {proxied}; by a forwarded port: {fault}")))
 }
 
 /// The pod of that name, one that is ready before another.

@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::io::{BufRead, BufReader, Lines};
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
 use std::time::Duration;
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -273,7 +275,43 @@ fn what_may_not_be_read_costs_its_own_part() {
     assert_eq!(code, 0);
     let why = status["unknown"]["alerts"].as_str().unwrap();
     assert!(why.starts_with("alertmanager-") && why.contains("; prometheus-"), "{why}");
+    assert!(why.contains("by a forwarded port: an error occurred forwarding 9090: connection refused"), "{why}");
     assert!(status["alerts"].is_null(), "{status}");
+}
+
+/// A server that answers every request with this JSON.
+fn serving(answer: &Value) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, answer) = (listener.local_addr().unwrap(), answer.to_string());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut request = BufReader::new(stream.try_clone().unwrap()).lines();
+            assert!(request.by_ref().map(Result::unwrap).any(|line| line.is_empty()));
+            write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{answer}", answer.len()).unwrap();
+        }
+    });
+    address
+}
+
+#[test]
+fn where_the_proxy_does_not_lead_to_alerts_a_forwarded_port_does() {
+    let face = standing();
+    let served = Served::new(&face, "k3d-x", "keyboss");
+    let pod = |name: &str| page_of(&face, name, "").rsplit('/').next().unwrap().trim_end_matches(':').to_owned();
+    let first = |status: &Value| status["alerts"][0]["name"].as_str().map(str::to_owned);
+    // Prometheus, which tells those that wait for their time too; then Alertmanager, which is asked first.
+    let mut of_prometheus = alert("OfPrometheus", "warning", "slow");
+    of_prometheus["state"] = json!("firing");
+    let mut pending = alert("APending", "critical", "slow");
+    pending["state"] = json!("pending");
+    let answer = json!({"status": "success", "data": {"alerts": [pending, of_prometheus]}});
+    served.ports.lead(&pod("prometheus"), 9090, serving(&answer));
+    let (code, status) = asked(&served);
+    assert_eq!((code, first(&status).as_deref()), (0, Some("OfPrometheus")), "{status}");
+    served.ports.lead(&pod("alertmanager"), 9093, serving(&json!([alert("OfAlertmanager", "warning", "slow")])));
+    let (_, status) = asked(&served);
+    assert_eq!(first(&status).as_deref(), Some("OfAlertmanager"), "{status}");
 }
 
 /// The program while it watches. It ends with this.
