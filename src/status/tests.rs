@@ -87,8 +87,11 @@ fn cron_job(name: &str, schedule: &str, suspend: bool) -> Value {
         "jobTemplate": {"spec": {"template": {"spec": {"containers": [{"command": ["bash", "/scripts/backup.sh"]}]}}}}}})
 }
 
-/// A world with Jobs of `postgres-backup`: name, command, when it began, and its condition with the time.
-fn world(jobs: &[(&str, &[&str], &str, Option<(&str, &str)>)]) -> World {
+/// A Job: name, command, when it began, and its condition with the time.
+type Ran<'a> = (&'a str, &'a [&'a str], &'a str, Option<(&'a str, &'a str)>);
+
+/// A world with Jobs of `postgres-backup`.
+fn world(jobs: &[Ran<'_>]) -> World {
     let mut world = World::default();
     for (name, command, began, ended) in jobs {
         let conditions = ended.map(|(kind, at)| {

@@ -31,10 +31,15 @@ impl Watching {
     pub fn new(output: Answer, redactor: Redactor, every: Duration) -> Self {
         let how = match output {
             Answer::Json => How::Json,
-            Answer::Auto if Screen::is_possible() => How::Screen(Screen::stdout()),
+            Answer::Auto if Screen::is_possible() => return Self::on(Screen::stdout(), redactor, every),
             Answer::Auto => How::Lines,
         };
         Self { redactor, every, how, last: Value::Null }
+    }
+
+    /// On this terminal.
+    pub fn on(screen: Screen, redactor: Redactor, every: Duration) -> Self {
+        Self { redactor, every, how: How::Screen(screen), last: Value::Null }
     }
 
     /// Shows how it stands now; whether anybody reads it.

@@ -14,7 +14,7 @@ const SIZE: (u16, u16) = (24, 80);
 
 /// What a terminal shows after what was written to it: the sequences that [`Screen`] writes, and no others. The rows that
 /// have left it at the top are the first.
-fn shown(written: &str) -> Vec<String> {
+pub(super) fn shown(written: &str) -> Vec<String> {
     let (mut rows, mut row, mut column) = (vec![Vec::new()], 0_usize, 0_usize);
     let mut characters = written.chars().peekable();
     while let Some(character) = characters.next() {

@@ -1,17 +1,22 @@
 //! How a shop stands, for people.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::cluster::Fault;
 use crate::pipeline::Workload;
 use crate::release::{Action, Author, Journal, PhaseEntry, State};
 use crate::render::Phase;
-use crate::report::status::lines;
+use crate::report::Redactor;
+use crate::report::screen::Screen;
+use crate::report::status::{Watching, lines};
 use crate::status::{Alert, Autoscaler, Backups, Change, Drift, Drifted, Metric, Outcome, Run, Status};
 use crate::watchdog::{Postgres, Redis, Roles};
 
+use super::Paper;
 use super::described::assert_described;
-use super::screens::compared;
+use super::screens::{compared, shown};
 
 fn time(text: &str) -> Timestamp {
     text.parse().unwrap()
@@ -237,6 +242,30 @@ fn a_narrow_terminal_loses_nothing_that_is_wrong() {
             assert!(text.contains(words), "{width}: {words} is not in {lines:#?}");
         }
     }
+}
+
+#[test]
+fn a_terminal_shows_the_newest_and_what_is_wrong_first() {
+    let paper = Paper::default();
+    let screen = Screen::new(Box::new(paper.clone()), Box::new(|| (24, 80)));
+    let mut watching = Watching::on(screen, Redactor::default(), Duration::from_secs(2));
+    let mut rows = |status: &Status| {
+        assert!(watching.show(status).unwrap());
+        shown(&paper.text())
+    };
+    let all_well = rows(&well());
+    assert!(all_well.len() <= 24 && all_well[0].starts_with("namespace keyboss: nothing is wrong"), "{all_well:#?}");
+    assert_eq!(all_well.last().unwrap(), "12:00:00 UTC, every 2 s");
+    let mut wrong = unwell();
+    wrong.alerts.as_mut().unwrap().as_mut().unwrap()[0].summary = Some("the API\u{1b}[2J\n is down".into());
+    let told = rows(&wrong);
+    assert_eq!(told.len(), 24, "it is cut, and in the place of the first: {told:#?}");
+    assert!(told[0].starts_with("namespace keyboss: wrong: alerts"), "{told:#?}");
+    assert!(told[3].ends_with("UTC: the API") && told[4].trim() == "is down", "{told:#?}");
+    let last = told.last().unwrap();
+    assert!(last.ends_with(" more lines; 12:00:00 UTC, every 2 s"), "{last}");
+    drop(watching);
+    assert_eq!(shown(&paper.text())[..24], told[..], "the last one stays");
 }
 
 #[test]
