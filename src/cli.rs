@@ -63,7 +63,7 @@ pub enum Command {
     /// List the releases of an environment, the newest first; or show one.
     History(HistoryArgs),
     /// Say how the shop stands: the release in place, who leads, and what every workload lacks.
-    Status(StatusArgs),
+    Status(WatchedArgs),
     /// Say whether a deploy would work, before it is tried, and what to do where it would not.
     Doctor(StatusArgs),
     /// Show what a workload's pods have written, and what they write next.
@@ -251,7 +251,23 @@ pub struct HistoryArgs {
     pub of: StatusArgs,
 }
 
-/// Arguments of `keyboss status` and `keyboss doctor`.
+/// Arguments of `keyboss status`.
+#[derive(Args, Debug)]
+pub struct WatchedArgs {
+    /// Of what.
+    #[command(flatten)]
+    pub of: StatusArgs,
+
+    /// Say it again whenever something changes, until Ctrl-C; in a terminal in place.
+    #[arg(long)]
+    pub watch: bool,
+
+    /// With --watch: how often it is looked, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 2, requires = "watch", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub interval: u64,
+}
+
+/// What is looked at, and how it is told: arguments of `keyboss status`, `keyboss doctor` and `keyboss history`.
 #[derive(Args, Debug)]
 pub struct StatusArgs {
     /// Which environment.

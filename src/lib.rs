@@ -19,4 +19,5 @@ pub mod release;
 pub mod render;
 pub mod report;
 pub mod scraped;
+pub mod status;
 pub mod watchdog;

@@ -14,7 +14,7 @@ mod waiting;
 pub use by_hand::ByHand;
 pub use catalogue::{Backup, Catalogue, Manifest};
 pub use fetch::fetch;
-pub use replace::{check, replace, undo};
+pub use replace::{FIELD_MANAGER, check, replace, undo};
 pub use rights::{rights, rights_to_fetch, rights_to_replace};
 pub use spans::{Span, Spans};
 

@@ -16,7 +16,7 @@ use crate::render::ObjectId;
 /// What reads and writes the database, in the order in which it is started again.
 const CLIENTS: [&str; 3] = ["saleor-api", "celery-worker", "celery-beat"];
 /// The field manager of stopping and starting.
-const FIELD_MANAGER: &str = "keyboss-restore";
+pub const FIELD_MANAGER: &str = "keyboss-restore";
 /// The database that a backup is restored into.
 const RESTORED: &str = "saleor_restored";
 /// The annotation by which KEDA lets a workload have so many pods.

@@ -4,8 +4,14 @@
 use std::pin::Pin;
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use http::header::HOST;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Empty};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::Portforwarder;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -43,6 +49,33 @@ impl Cluster {
         };
         Ok((Tunnel { forwarder, error }, Box::pin(stream)))
     }
+
+    /// What a pod answers to GET at this port and path, asked through a tunnel: it comes from the pod's own node, so that
+    /// no NetworkPolicy keeps it away, as it may [`Self::page`].
+    ///
+    /// # Errors
+    /// When that is not allowed, or the pod does not answer with a page.
+    pub async fn page_by_tunnel(&self, pod: &str, port: u16, path: &str) -> Result<String, Fault> {
+        let (mut tunnel, stream) = self.tunnel(pod, port).await?;
+        match get(stream, pod, path).await {
+            Ok((status, page)) if status.is_success() => Ok(page),
+            Ok((status, _)) => Err(Fault::Other(format!("it answered {status}"))),
+            Err(error) => Err(Fault::Other(tunnel.trouble().await.unwrap_or_else(|| error.to_string()))),
+        }
+    }
+}
+
+/// One request over a connection of its own.
+async fn get(stream: Pin<Box<dyn Both>>, host: &str, path: &str) -> anyhow::Result<(StatusCode, String)> {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    let request = Request::get(path).header(HOST, host).body(Empty::<Bytes>::new())?;
+    let answer = async move {
+        let (head, body) = sender.send_request(request).await?.into_parts();
+        let page = body.collect().await?.to_bytes();
+        anyhow::Ok((head.status, String::from_utf8_lossy(&page).into_owned()))
+    };
+    // The connection carries the answer, and ends after it.
+    futures::join!(answer, connection).0
 }
 
 impl Tunnel {

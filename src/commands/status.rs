@@ -1,60 +1,65 @@
 //! `keyboss status`.
 
+use std::time::Duration;
+
 use anyhow::Result;
-use serde_json::json;
+use tokio::time::{MissedTickBehavior, interval};
 
-use super::reach::reach;
-use crate::cli::StatusArgs;
+use super::interrupt::told_to_stop;
+use super::reach::{Reached, reach};
+use crate::cli::WatchedArgs;
 use crate::cluster::{Clock, Fault};
-use crate::pipeline::{held, watchdogs, workloads, world};
-use crate::release::{Journal, State, in_place};
 use crate::report::{Answer, Redactor, print_json, print_lines, status};
-use crate::watchdog::roles;
+use crate::status::{Status, look};
 
-/// Says how an environment's shop stands: its releases, its workloads, who leads. It only reads, and reads no Secret.
+/// Says how an environment's shop stands. It only reads, and reads no Secret.
 ///
 /// # Errors
-/// When the cluster cannot be read (exit code 2).
-pub async fn run(arguments: StatusArgs, redactor: Redactor) -> Result<()> {
+/// When the releases, the workloads, the record of who leads or the lock cannot be read (exit code 2); what else there is
+/// to say has been said by then.
+pub async fn run(arguments: WatchedArgs, redactor: Redactor) -> Result<()> {
     let clock = Clock::start();
-    let reached = reach(&arguments.environment, &arguments.cluster).await?;
-    let cluster = &reached.cluster;
-    let (journals, held, world) = tokio::join!(cluster.journals(), held(cluster), world(cluster));
-    let journals = reached.told("the releases cannot be listed", journals)?;
-    let world = reached.told("the namespace cannot be read", world)?;
-    let workloads = workloads(&world);
-    let roles = match workloads.is_empty() {
-        true => Ok(None),
-        false => roles(cluster, &watchdogs(&world)).await.map(Some),
-    };
-    let (roles, who_leads) = known(roles);
-    let (held, who_deploys) = known(held);
-    let locks: Vec<String> = held.iter().map(|held| held.words(&clock)).collect();
-    let unfinished: Vec<&Journal> = journals.iter().filter(|journal| journal.state == State::Running).collect();
-    let in_place = in_place(&journals);
-    if arguments.output == Answer::Json {
-        let value = json!({
-            "namespace": cluster.namespace(),
-            "release": in_place.map(|journal| journal.release),
-            "unfinished": unfinished.iter().map(|journal| journal.release).collect::<Vec<_>>(),
-            "locks": locks,
-            "workloads": workloads,
-            "roles": roles,
-        });
-        print_json(vec![value], &redactor)?;
-    } else {
-        let mut lines = status::releases(in_place, &unfinished, cluster.namespace());
-        lines.extend(locks);
-        lines.extend(roles.iter().flat_map(status::roles));
-        lines.extend(status::workloads(&workloads));
-        print_lines(&lines, &redactor)?;
+    let reached = reach(&arguments.of.environment, &arguments.of.cluster).await?;
+    if arguments.watch {
+        let every = Duration::from_secs(arguments.interval);
+        return tokio::select! {
+            ended = watch(&reached, &clock, every, arguments.of.output, redactor) => ended,
+            told = told_to_stop() => told,
+        };
     }
-    // What else there is to say has been said.
-    reached.told("the record of who leads cannot be read", who_leads)?;
-    reached.told("the lock cannot be read", who_deploys)
+    let found = look(&reached.cluster, &clock).await;
+    if let (Err(_), Err(_)) = (&found.journals, &found.workloads) {
+        return must_be_known(&reached, found);
+    }
+    match arguments.of.output {
+        Answer::Json => print_json(vec![found.json()], &redactor)?,
+        Answer::Auto => print_lines(&status::lines(&found, status::width()), &redactor)?,
+    }
+    must_be_known(&reached, found)
 }
 
-/// What is known of something, and why it is not more.
-fn known<T: Default>(answer: Result<T, Fault>) -> (T, Result<(), Fault>) {
-    answer.map_or_else(|fault| (T::default(), Err(fault)), |value| (value, Ok(())))
+/// Says it again and again, until nobody reads it.
+async fn watch(reached: &Reached, clock: &Clock, every: Duration, output: Answer, redactor: Redactor) -> Result<()> {
+    let mut shown = status::Watching::new(output, redactor, every);
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if !shown.show(&look(&reached.cluster, clock).await)? {
+            return Ok(());
+        }
+    }
+}
+
+/// Refuses what is not known though a status without it is none.
+fn must_be_known(reached: &Reached, found: Status) -> Result<()> {
+    let Status { journals, locks, workloads, roles, .. } = found;
+    known(reached, "the releases cannot be listed", journals)?;
+    known(reached, "the namespace cannot be read", workloads)?;
+    known(reached, "the record of who leads cannot be read", roles)?;
+    known(reached, "the lock cannot be read", locks)
+}
+
+fn known<T>(reached: &Reached, what: &str, answer: Result<T, Fault>) -> Result<()> {
+    reached.told(what, answer).map(drop)
 }

@@ -102,7 +102,8 @@ fn took(journal: &Journal) -> Option<String> {
     Some(measured(journal.finished?.duration_since(journal.started).as_secs_f64()))
 }
 
-fn what(action: Action) -> String {
+/// What was done, in a word or two.
+pub fn what(action: Action) -> String {
     match action {
         Action::Deploy => "deploy".to_owned(),
         Action::Rollback { to } => format!("rollback to {to}"),
@@ -110,7 +111,8 @@ fn what(action: Action) -> String {
     }
 }
 
-fn outcome(journal: &Journal, is_in_place: bool) -> String {
+/// How it ended.
+pub fn outcome(journal: &Journal, is_in_place: bool) -> String {
     let words = match journal.state {
         State::Running => "unfinished: under way or broken off",
         State::Succeeded => "succeeded",

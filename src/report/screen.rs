@@ -76,6 +76,18 @@ impl Screen {
         lock(&self.0).replace(&[], lines);
     }
 
+    /// Leaves the redrawn lines where they are, for good.
+    pub fn leave(&self) {
+        let mut live = lock(&LIVE);
+        let mut picture = lock(&self.0);
+        let shown = std::mem::take(&mut picture.shown);
+        if !shown.is_empty() {
+            let _ = picture.out.write_all(b"\n");
+            let _ = picture.out.flush();
+        }
+        *live = None;
+    }
+
     /// Takes the redrawn lines away for good.
     pub fn close(&self) {
         let mut live = lock(&LIVE);

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::super::server::written;
 use super::object::{is_true, name, owner_reference};
-use super::schedule::Schedule;
 use super::turn::Turn;
+use crate::readiness::Schedule;
 
 /// How many moments may be missed before none of them is made up for.
 const MISSED: usize = 100;

@@ -25,7 +25,6 @@ mod proportional;
 mod replica_set;
 mod revision;
 mod rolling;
-mod schedule;
 mod service;
 mod stateful_set;
 mod template;

@@ -14,7 +14,7 @@ const SIZE: (u16, u16) = (24, 80);
 
 /// What a terminal shows after what was written to it: the sequences that [`Screen`] writes, and no others. The rows that
 /// have left it at the top are the first.
-fn shown(written: &str) -> Vec<String> {
+pub(super) fn shown(written: &str) -> Vec<String> {
     let (mut rows, mut row, mut column) = (vec![Vec::new()], 0_usize, 0_usize);
     let mut characters = written.chars().peekable();
     while let Some(character) = characters.next() {
@@ -102,7 +102,7 @@ fn half_way(api: &str, is_suspicious: bool) -> Happens {
     happens
 }
 
-fn compared(name: &str, command: &str, screens: &[String]) {
+pub(super) fn compared(name: &str, command: &str, screens: &[String]) {
     let path = format!("{}/docs/screens/{name}", env!("CARGO_MANIFEST_DIR"));
     let rule = format!("{}\n", "-".repeat(usize::from(SIZE.1)));
     let shown = format!("$ {command}\n{}", screens.join(&rule));

@@ -4,8 +4,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::super::object::name;
-use super::super::schedule::Schedule;
 use super::cluster::{Cluster, template};
+use crate::readiness::Schedule;
 
 #[test]
 fn a_schedule_is_read_as_cron_does() {
