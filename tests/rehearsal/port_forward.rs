@@ -68,7 +68,10 @@ async fn forward(
 ) {
     let [low, high] = port.to_le_bytes();
     for channel in [0, 1] {
-        socket.send(Message::binary(vec![channel, low, high])).await.unwrap();
+        // Whoever asked may be gone already.
+        if socket.send(Message::binary(vec![channel, low, high])).await.is_err() {
+            return;
+        }
     }
     let pod = match server {
         Some(server) => TcpStream::connect(server).await.ok(),
@@ -78,6 +81,8 @@ async fn forward(
         let words = format!("\u{1}an error occurred forwarding {port}: connection refused");
         let _ = socket.send(Message::binary(words.into_bytes())).await;
         let _ = socket.close(None).await;
+        // What the client has sent meanwhile is read: a connection that is closed upon it is reset, and the words are lost.
+        while let Some(Ok(_)) = socket.next().await {}
         return;
     };
     let (mut from_pod, mut to_pod) = pod.split();
