@@ -227,7 +227,6 @@ tick() {
   if [[ -n $base ]] && ! kill -0 "$base" 2>/dev/null; then
     if wait "$base"; then
       base_failed='' base_due=$((SECONDS + every))
-      tidy
     else
       base_failed=yes base_due=$((SECONDS + try_again))
     fi
