@@ -83,5 +83,5 @@ fn first(settings: &Settings, cluster: &dyn Fn() -> Cluster) {
         contenders.cluster.forget();
     }
     table(&format!("a first deploy to {described}"), &[ours, script]);
-    println!("from an object's last change until keyboss says that it is ready, ms: {}\n", ready::summary(lags));
+    println!("from an object's last change until keyboss says that it is ready, ms: {}\n", ready::summary(&lags));
 }

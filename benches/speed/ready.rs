@@ -21,8 +21,14 @@ use crate::measure::{Run, spread};
 /// When each object changed, as a watch of its own saw it, by kind and name.
 type Changes = Arc<Mutex<BTreeMap<String, Vec<Timestamp>>>>;
 
-/// A first deploy by keyboss, and the lag of each workload, in milliseconds.
-pub fn deploy(contenders: &Contenders) -> (Run, Vec<f64>) {
+/// How long after its last change a workload was told ready.
+pub struct Lag {
+    milliseconds: f64,
+    object: String,
+}
+
+/// A first deploy by keyboss, and the lag of each workload.
+pub fn deploy(contenders: &Contenders) -> (Run, Vec<Lag>) {
     let changes = Changes::default();
     watch(&contenders.cluster, &changes);
     let (run, said) = contenders.deploy(None).told(&contenders.cluster);
@@ -31,23 +37,24 @@ pub fn deploy(contenders: &Contenders) -> (Run, Vec<f64>) {
 }
 
 /// The median and the most of them.
-pub fn summary(lags: Vec<f64>) -> String {
-    let count = lags.len();
-    let [_, median, most] = spread(lags);
-    format!("median {median:.0}, most {most:.0}, of {count}")
+pub fn summary(lags: &[Lag]) -> String {
+    let [_, median, _] = spread(lags.iter().map(|lag| lag.milliseconds).collect());
+    let most = lags.iter().max_by(|one, other| one.milliseconds.total_cmp(&other.milliseconds));
+    let most = most.map(|lag| format!("{:.0} ({})", lag.milliseconds, lag.object)).unwrap_or_default();
+    format!("median {median:.0}, most {most}, of {}", lags.len())
 }
 
 /// From a workload's last change before keyboss says that it is ready, until it says so.
-fn lag(event: &Value, changes: &Changes) -> Option<f64> {
+fn lag(event: &Value, changes: &Changes) -> Option<Lag> {
     if event["event"] != "ready" {
         return None;
     }
     let told: Timestamp = event["time"].as_str()?.parse().unwrap();
     let changes = changes.lock().unwrap();
+    let object = event["object"].as_str()?.to_owned();
     // The time that is told is cut to milliseconds.
-    let before =
-        changes.get(event["object"].as_str()?)?.iter().rfind(|at| at.as_millisecond() <= told.as_millisecond());
-    Some((told.as_millisecond() - before?.as_millisecond()) as f64)
+    let before = changes.get(&object)?.iter().rfind(|at| at.as_millisecond() <= told.as_millisecond())?;
+    Some(Lag { milliseconds: (told.as_millisecond() - before.as_millisecond()) as f64, object })
 }
 
 fn watch(cluster: &Cluster, changes: &Changes) {

@@ -2,7 +2,7 @@
 
 use super::adopt::tell_adopted;
 use super::started::started;
-use super::survey::{Answer, of_phase};
+use super::survey::{Answer, of_objects};
 use super::{Change, Diagnosis, Event, Events, Finished, Outcome, PhaseSummary, Prepared};
 use crate::render::Phase;
 
@@ -72,9 +72,9 @@ async fn one_phase(prepared: &Prepared, phase: Phase, events: &Events) -> PhaseS
         summary.reason = Some(reason.clone());
         return summary;
     }
-    let objects = prepared.objects(phase).len();
-    events.emit(Event::PhaseStarted { phase, objects, timeout_seconds: phase.timeout().as_secs() });
-    for (object, answer) in of_phase(prepared, phase).await {
+    let objects = prepared.objects(phase);
+    events.emit(Event::PhaseStarted { phase, objects: objects.len(), timeout_seconds: phase.timeout().as_secs() });
+    for (object, answer) in of_objects(prepared, objects).await {
         match answer {
             Ok(Answer { change, .. }) => {
                 match change {

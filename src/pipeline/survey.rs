@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{Change, Prepared, Refused, seen};
 use crate::cluster::{Fault, differs};
 use crate::readiness::{Memory, Readiness, assess, way_round};
-use crate::render::{Object, ObjectId, Phase};
+use crate::render::{Object, ObjectId};
 
 const CONCURRENCY: usize = 8;
 
@@ -61,20 +61,21 @@ pub async fn survey(prepared: &Prepared) -> Result<Survey, Refused> {
 pub async fn ask(prepared: &Prepared) -> (Survey, Vec<String>) {
     let mut survey = Survey::default();
     let mut reasons = Vec::new();
-    for phase in prepared.phases() {
-        for (object, answer) in of_phase(prepared, phase).await {
-            match answer {
-                Ok(answer) => drop(survey.0.insert(object.id.clone(), answer)),
-                Err(fault) => reasons.push(refused(object, &fault)),
-            }
+    for (object, answer) in of_objects(prepared, prepared.all_objects().map(|(_, object)| object)).await {
+        match answer {
+            Ok(answer) => drop(survey.0.insert(object.id.clone(), answer)),
+            Err(fault) => reasons.push(refused(object, &fault)),
         }
     }
     (survey, reasons)
 }
 
-/// Asks about every object of one phase.
-pub async fn of_phase(prepared: &Prepared, phase: Phase) -> Vec<(&Object, Result<Answer, Fault>)> {
-    futures::stream::iter(prepared.objects(phase))
+/// Asks about these objects.
+pub async fn of_objects<'a>(
+    prepared: &Prepared,
+    objects: impl IntoIterator<Item = &'a Object>,
+) -> Vec<(&'a Object, Result<Answer, Fault>)> {
+    futures::stream::iter(objects)
         .map(|object| async move { (object, of_object(prepared, object).await) })
         .buffered(CONCURRENCY)
         .collect()
