@@ -34,6 +34,12 @@ impl Served {
         wanted.or_else(|| self.all().find(is_served))
     }
 
+    /// Adds further kinds.
+    pub fn extend(&mut self, more: Self) {
+        self.resources.extend(more.resources);
+        self.older.extend(more.older);
+    }
+
     /// Every kind that is served.
     pub fn all(&self) -> impl Iterator<Item = &ApiResource> {
         self.resources.values()

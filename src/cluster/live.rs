@@ -40,6 +40,11 @@ impl Live {
         self.0.remove(&(id.kind.clone(), id.name.clone()));
     }
 
+    /// Adds others.
+    pub fn extend(&mut self, others: Self) {
+        self.0.extend(others.0);
+    }
+
     /// Adds one.
     pub fn insert(&mut self, kind: &str, name: &str, value: Value) {
         self.0.insert((kind.to_owned(), name.to_owned()), value);

@@ -90,6 +90,11 @@ impl Cluster {
         &self.namespace
     }
 
+    /// Adds kinds that were found to be served as well.
+    pub fn serves_too(&mut self, more: Served) {
+        self.served.extend(more);
+    }
+
     /// The kinds that are served.
     pub fn served(&self) -> &Served {
         &self.served

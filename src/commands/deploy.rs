@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use anyhow::Result;
 
 use super::common::{exit_code, options, request, transact};
-use super::interrupt::listen;
+use super::interrupt::{listen, shown};
 use super::{diff, reset};
 use crate::cli::DeployArgs;
 use crate::pipeline::{Ending, Events, Options, Refused, Request, prepare, preview};
@@ -42,14 +42,14 @@ pub async fn run(arguments: DeployArgs, redactor: Redactor) -> Result<ExitCode> 
 
     let (events, receiver) = Events::channel();
     let reporter = tokio::spawn(report::run(run.output, redactor.clone(), receiver));
-    let listening = listen(options.stop.clone(), &events)?;
+    let listening = listen(options.stop.clone(), &events, reporter.abort_handle())?;
     let ending = match reset {
         _ if arguments.dry_run => look(request, &redactor, &events).await,
         Some(reset) => reset::renew(&reset, request, options, &redactor, &events).await,
         None => transact(request, options, run.resume, &redactor, &events).await,
     };
     drop((events, listening));
-    reporter.await?;
+    shown(reporter).await?;
     Ok(exit_code(ending?))
 }
 

@@ -4,16 +4,17 @@ use std::io;
 
 use anyhow::Result;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinHandle, JoinSet, yield_now};
 
 use super::common::INTERRUPTED;
 use crate::pipeline::{Events, Stop};
 
-/// Listens for SIGINT, SIGTERM and SIGHUP until the answer is dropped.
+/// Listens for SIGINT, SIGTERM and SIGHUP until the answer is dropped. The second one ends what shows the events first, so
+/// that nothing stays open in the output.
 ///
 /// # Errors
 /// When the operating system lets nobody listen.
-pub fn listen(stop: Stop, events: &Events) -> io::Result<JoinSet<()>> {
+pub fn listen(stop: Stop, events: &Events, reporter: AbortHandle) -> io::Result<JoinSet<()>> {
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = signal(SignalKind::hangup())?;
@@ -27,6 +28,10 @@ pub fn listen(stop: Stop, events: &Events) -> io::Result<JoinSet<()>> {
                 _ = hangup.recv() => "SIGHUP",
             };
             if stop.is_told() {
+                reporter.abort();
+                while !reporter.is_finished() {
+                    yield_now().await;
+                }
                 std::process::exit(INTERRUPTED.into());
             }
             let words = "nothing more is written, and what was applied is rolled back; a second signal ends at once, and \
@@ -36,6 +41,17 @@ pub fn listen(stop: Stop, events: &Events) -> io::Result<JoinSet<()>> {
         }
     });
     Ok(listening)
+}
+
+/// Waits until everything is shown, unless a second signal has ended that.
+///
+/// # Errors
+/// When showing it has failed.
+pub async fn shown(reporter: JoinHandle<()>) -> Result<()> {
+    match reporter.await {
+        Err(error) if !error.is_cancelled() => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Waits for SIGINT, SIGTERM or SIGHUP.

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use super::author::author;
 use super::common::{exit_code, transact};
 use super::confirm::confirm;
-use super::interrupt::listen;
+use super::interrupt::{listen, shown};
 use super::mask::mask;
 use super::which::Place;
 use crate::cli::RollbackArgs;
@@ -48,7 +48,7 @@ pub async fn run(arguments: RollbackArgs, redactor: Redactor) -> Result<ExitCode
     let options = Options { action, prunes: true, ..Options::new(arguments.timeout, author()) };
     let (events, receiver) = Events::channel();
     let reporter = tokio::spawn(report::run(arguments.output, redactor.clone(), receiver));
-    let listening = listen(options.stop.clone(), &events)?;
+    let listening = listen(options.stop.clone(), &events, reporter.abort_handle())?;
     let ending = match unfinished {
         true => match prepare(request).await {
             Ok(prepared) => recover(&prepared, &options, &events).await.map(|()| Ending::Done),
@@ -57,6 +57,6 @@ pub async fn run(arguments: RollbackArgs, redactor: Redactor) -> Result<ExitCode
         false => transact(request, options, false, &redactor, &events).await,
     };
     drop((events, listening));
-    reporter.await?;
+    shown(reporter).await?;
     Ok(exit_code(ending?))
 }

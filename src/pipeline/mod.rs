@@ -23,6 +23,7 @@ mod planned;
 mod preconditions;
 mod preview;
 mod record;
+mod recorded;
 mod recover;
 mod refused;
 mod reset;

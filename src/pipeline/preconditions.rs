@@ -9,7 +9,7 @@ use super::autoscalers::{self, Rival, Rivals};
 use super::expected::check_expected;
 use super::home::home;
 use super::secrets::{self, Resolved};
-use super::{Refused, Selection, left_out, lock, obstacles, reset, rights};
+use super::{Refused, Selection, left_out, lock, obstacles, recorded, reset, rights};
 use crate::cluster::{self, Clock, Cluster, Connection, ContextChoice, Live, call, journals, serve};
 use crate::environment::Environment;
 use crate::release::Journal;
@@ -205,7 +205,7 @@ async fn look(mut request: Request) -> Result<Found, Refused> {
             format!("the cluster does not serve {kind} {wanted}; {older}, of the same schema, is used")
         })
         .collect();
-    let cluster = Cluster::new(client.clone(), &namespace, served);
+    let mut cluster = Cluster::new(client.clone(), &namespace, served);
     notices.extend(autoscalers::settle(&mut request, &cluster).await?);
     let mut skipped = unserved(&request.plan, &cluster, request.selection)?;
 
@@ -222,6 +222,7 @@ async fn look(mut request: Request) -> Result<Found, Refused> {
     ids.extend([whole("PersistentVolumeClaim"), whole("ConfigMap")]);
     let mut live = if home.exists { cluster.live(&ids).await? } else { Live::default() };
     autoscalers::look(&request.plan, &cluster, &mut live).await?;
+    notices.extend(recorded::look(&request.plan, &mut cluster, &mut live).await);
     if let Some(object) = home.object.filter(|_| home.is_ours) {
         live.insert("Namespace", &namespace, object);
     }

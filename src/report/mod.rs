@@ -82,7 +82,8 @@ trait Reporter: Send {
     fn end(&mut self) {}
 }
 
-/// Shows events on stdout until the channel closes.
+/// Shows events on stdout until the channel closes. Whoever is not to wait for that aborts it: what is open in the output
+/// is closed then, too.
 pub async fn run(output: Output, redactor: Redactor, events: UnboundedReceiver<Event>) {
     let clock = cluster::Clock::start();
     let now: Clock = Box::new(move || clock.now());
@@ -96,8 +97,17 @@ pub async fn run(output: Output, redactor: Redactor, events: UnboundedReceiver<E
         Medium::GitLab => Box::new(gitlab::GitLab::new(io::stdout(), now)),
         Medium::Json => Box::new(json::Json::new(io::stdout(), now)),
     };
-    let mut reporter = summary::Summarizing::around(shown, &redactor);
-    pump(reporter.as_mut(), &redactor, events).await;
+    let mut reporter = Whole(summary::Summarizing::around(shown, &redactor));
+    pump(reporter.0.as_mut(), &redactor, events).await;
+}
+
+/// A reporter that is ended when it is dropped.
+struct Whole(Box<dyn Reporter>);
+
+impl Drop for Whole {
+    fn drop(&mut self) {
+        self.0.end();
+    }
 }
 
 /// Hands every event, scrubbed, to the reporter.
@@ -114,5 +124,4 @@ async fn pump(reporter: &mut dyn Reporter, redactor: &Redactor, mut events: Unbo
             _ = frames.tick(), if reporter.is_animated() => reporter.tick(),
         }
     }
-    reporter.end();
 }

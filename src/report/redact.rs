@@ -11,7 +11,7 @@ use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use tracing_subscriber::fmt::MakeWriter;
 use url::Url;
 
-use super::screen;
+use super::{github, screen};
 
 /// What stands in place of a secret.
 const MASK: &str = "[redacted]";
@@ -21,6 +21,9 @@ const SHORTEST: usize = 6;
 
 /// A shorter stretch of base64 is not masked: it could be anything.
 const SHORTEST_BASE64: usize = 8;
+
+/// What stands between two lines of one event of the log: GitHub finds a command behind spaces, too.
+const CONTINUED: &str = "\n  | ";
 
 /// Masks the secret values it was told of. Clones share them.
 #[derive(Clone, Default)]
@@ -135,9 +138,13 @@ pub struct RedactingLine {
 }
 
 impl RedactingLine {
-    /// What will be written.
+    /// What will be written. An event may quote text of the cluster, in several lines: only its first line begins as one
+    /// of the log, and none holds a workflow command of GitHub.
     pub(super) fn redacted(&self) -> String {
-        self.redactor.redact(&String::from_utf8_lossy(&self.text)).into_owned()
+        let text = String::from_utf8_lossy(&self.text);
+        let text = github::harmless(&self.redactor.redact(&text)).replace("\r\n", "\n");
+        let (event, end) = text.strip_suffix('\n').map_or((text.as_str(), ""), |event| (event, "\n"));
+        event.replace(['\r', '\n'], CONTINUED) + end
     }
 }
 

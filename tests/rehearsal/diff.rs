@@ -31,7 +31,7 @@ const SCHEDULE: [&str; 2] = ["--set", "backup.schedule=0 5 * * *"];
 const HOSTS: [&str; 2] = ["--set", "saleor.allowedHosts=[a.example]"];
 
 /// A shop that stands.
-fn standing() -> Face {
+pub fn standing() -> Face {
     standing_after(&[&[]])
 }
 
@@ -65,7 +65,7 @@ fn differs(face: &Face, served: &Served, arguments: &[&str]) -> (i32, String, Va
 }
 
 /// Changes a live object by hand.
-fn edit(face: &Face, version: &str, kind: &str, name: &str, change: impl FnOnce(&mut Value)) {
+pub fn edit(face: &Face, version: &str, kind: &str, name: &str, change: impl FnOnce(&mut Value)) {
     let mut live = object(face, version, kind, name).unwrap_or_else(|| panic!("{kind} {name}"));
     change(&mut live);
     let kind = Kind::named(version, kind).unwrap();

@@ -15,6 +15,7 @@ mod lock;
 mod logs;
 mod open;
 mod port_forward;
+mod prune;
 mod relay;
 mod reset;
 #[path = "../schema/mod.rs"]

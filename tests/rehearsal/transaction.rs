@@ -489,20 +489,27 @@ async fn a_release_whose_record_is_too_large_does_not_begin() {
 
 #[test]
 fn a_second_signal_ends_it_at_once_and_leaves_the_lock_and_the_record_to_the_next() {
-    // Nothing lives in it, so that a rollback waits.
-    let face = Scene::Upgrade.cluster();
-    let served = Served::new(&face, "k3d-x", "keyboss");
-    let image = ["deploy", "--local", "--set", IMAGE[1][0]];
-    let mut child = served.command(&image).stdout(Stdio::piped()).spawn().unwrap();
-    let pid = child.id().to_string();
-    let signal = || assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    for line in BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap) {
-        if line.contains("changed Deployment saleor-storefront") || line.contains("rolling back") {
-            signal();
+    // The last line of a log of CI closes what is open in it.
+    for (output, last) in [("plain", ""), ("github", "::endgroup::"), ("gitlab", "section_end:")] {
+        // Nothing lives in it, so that a rollback waits.
+        let face = Scene::Upgrade.cluster();
+        let served = Served::new(&face, "k3d-x", "keyboss");
+        let deploy = ["deploy", "--local", "--output", output, "--set", IMAGE[1][0]];
+        let mut child = served.command(&deploy).stdout(Stdio::piped()).spawn().unwrap();
+        let pid = child.id().to_string();
+        let signal = || assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        let mut log = Vec::new();
+        for line in BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap) {
+            if line.contains("changed Deployment saleor-storefront") || line.contains("Z rolling back") {
+                signal();
+            }
+            log.push(line);
         }
+        let text = log.join("\n");
+        assert_eq!(child.wait().unwrap().code(), Some(130), "{output}: {text}");
+        assert!(log.last().unwrap().contains(last), "{output}: {text}");
+        let lease = object(&face, "coordination.k8s.io/v1", "Lease", "keyboss-deploy").unwrap();
+        assert!(!lease["spec"]["holderIdentity"].as_str().unwrap().is_empty(), "{lease}");
+        assert_eq!(histories(&face).last(), Some(&(2, State::Running)));
     }
-    assert_eq!(child.wait().unwrap().code(), Some(130));
-    let lease = object(&face, "coordination.k8s.io/v1", "Lease", "keyboss-deploy").unwrap();
-    assert!(!lease["spec"]["holderIdentity"].as_str().unwrap().is_empty(), "{lease}");
-    assert_eq!(histories(&face).last(), Some(&(2, State::Running)));
 }

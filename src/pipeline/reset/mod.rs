@@ -11,14 +11,12 @@ use std::collections::BTreeSet;
 use choice::choose;
 use going::{Going, Went};
 
-use super::lock;
 use super::persist::persist;
-use super::preconditions::{Found, find};
+use super::preconditions::find;
 use super::record::blank;
-use super::{Ending, Event, Events, Finished, Loss, Options, Prepared, Refused, Request, Volume};
-use crate::cluster::{Access, Clock, Cluster, Lock, denied, journals, serve};
+use super::{Ending, Event, Events, Finished, Loss, Options, Prepared, Refused, Request, Volume, lock, recorded};
+use crate::cluster::{Access, Clock, Cluster, Lock, denied, journals};
 use crate::release::{Action, Journal, Snapshot, State};
-use crate::render::ObjectId;
 
 pub use choice::{Choice, Doomed};
 
@@ -53,7 +51,7 @@ impl Reset {
     /// Why nothing may be deleted.
     pub async fn plan(request: Request, with_backups: bool) -> Result<Self, Refused> {
         let mut found = find(request).await?;
-        look_for_recorded(&mut found).await?;
+        recorded::look_at_all(&found.request.plan, &mut found.cluster, &mut found.live).await?;
         let choice = choose(&found.request.plan, &found.live, &journals(&found.live), with_backups);
         check_rights(&found.cluster, &choice).await?;
         choice.doomed.iter().for_each(|doomed| found.live.remove(&doomed.id));
@@ -209,32 +207,6 @@ impl Begun<'_> {
 
 fn abandoned(reason: &str) -> String {
     format!("the lock is lost ({reason}): nothing more is deleted")
-}
-
-/// Adds what earlier releases wrote that the plan no longer has: objects of other kinds, and Secrets, which are read by
-/// name only.
-async fn look_for_recorded(found: &mut Found) -> Result<(), Refused> {
-    let plan = &found.request.plan;
-    let mut kinds: BTreeSet<_> =
-        plan.objects().map(|(_, object)| (object.id.api_version.clone(), object.id.kind.clone())).collect();
-    let journals = journals(&found.live);
-    let written = journals.iter().flat_map(|journal| &journal.written).map(|written| &written.id);
-    let is_unseen = |id: &&ObjectId| {
-        id.kind == "Secret" && plan.get(id).is_none() || !plan.objects().any(|(_, object)| object.id.kind == id.kind)
-    };
-    let unseen: BTreeSet<_> = written.filter(is_unseen).cloned().collect();
-    if unseen.is_empty() {
-        return Ok(());
-    }
-    kinds.extend(unseen.iter().map(|id| (id.api_version.clone(), id.kind.clone())));
-    let client = found.cluster.client().clone();
-    found.cluster = Cluster::new(client.clone(), found.cluster.namespace(), serve(&client, &kinds).await?);
-    for id in unseen {
-        if let Some(object) = found.cluster.get(&id).await? {
-            found.live.insert(&id.kind, &id.name, object);
-        }
-    }
-    Ok(())
 }
 
 /// The rights that a deploy does not need: to delete StatefulSets, claims and Secrets.

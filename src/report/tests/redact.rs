@@ -1,6 +1,6 @@
 //! Secrets are masked in every form.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ use crate::report::gitlab::GitLab;
 use crate::report::json::Json;
 use crate::report::plain::Plain;
 use crate::report::summary::Summarizing;
-use crate::report::{RedactingWriter, Redactor};
+use crate::report::{RedactingLine, RedactingWriter, Redactor};
 
 use super::{Paper, clock, show};
 
@@ -108,4 +108,50 @@ fn a_log_line_is_masked_as_a_whole() {
     line.flush().unwrap();
     line.write_all(b"defgh\n").unwrap();
     assert_eq!(line.redacted(), "connecting with [redacted]\n");
+}
+
+/// A line of the log that goes to paper.
+struct Written(RedactingLine, Paper);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        let _ = self.1.write_all(self.0.redacted().as_bytes());
+    }
+}
+
+#[test]
+fn no_line_of_the_log_begins_with_text_of_an_event() {
+    let writer = RedactingWriter::new(redactor());
+    for (text, expected) in [
+        ("one line\n", "one line\n"),
+        ("a\n::error::b\n", "a\n  | ::error::b\n"),
+        ("a\r::error::b\r\n ::c\n", "a\n  | ::error::b\n  |  ::c\n"),
+        ("a ##[error]b\n\n", "a ## [error]b\n  | \n"),
+        ("a\nabcdefgh", "a\n  | [redacted]"),
+    ] {
+        let mut line = writer.make_writer();
+        line.write_all(text.as_bytes()).unwrap();
+        assert_eq!(line.redacted(), expected, "of {text:?}");
+    }
+
+    // The log's own formatter leaves line ends in.
+    let paper = Paper::default();
+    let kept = paper.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).without_time();
+    let subscriber = subscriber.with_writer(move || Written(writer.make_writer(), kept.clone())).finish();
+    let said = "forbidden:\n::error title=x::y";
+    tracing::subscriber::with_default(subscriber, || tracing::warn!(error = said, %said, "it said {said}"));
+    let told = " WARN keyboss::report::tests::redact: it said forbidden:\n  | ::error title=x::y \
+                error=\"forbidden:\\n::error title=x::y\" said=forbidden:\n  | ::error title=x::y\n";
+    assert_eq!(paper.text(), told);
 }
