@@ -92,8 +92,8 @@ impl Deployed {
 /// The old script's way: each phase applied and waited for, one workload after the other.
 pub fn phases<'a>(manifests: &Manifests, on: &'a Cluster) -> Contender<'a> {
     let mut script = "set -e\n".to_owned();
-    for (phase, workloads) in &manifests.workloads {
-        let _ = writeln!(script, "kubectl apply --validate=false -f {}", manifests.phase(*phase).display());
+    for (file, workloads) in &manifests.stages {
+        let _ = writeln!(script, "kubectl apply --validate=false -f {}", file.display());
         for workload in workloads {
             let waits = match workload.split_once('/') {
                 Some(("job", _)) => "wait --for=condition=complete",

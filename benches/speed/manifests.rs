@@ -22,11 +22,15 @@ const OLDER: [(&str, &str); 3] = [
     ("PodDisruptionBudget", "policy/v1beta1"),
 ];
 
+/// The file of everything.
+const ALL: &str = "all.json";
+
 /// The files of one shop.
 pub struct Manifests {
     folder: tempfile::TempDir,
-    /// By phase: the workloads to wait for, as `kind/name`.
-    pub workloads: Vec<(Phase, Vec<String>)>,
+    /// In order: a file to apply, and then the workloads to wait for, as `kind/name`. What comes after another object of
+    /// its phase has a file of its own.
+    pub stages: Vec<(PathBuf, Vec<String>)>,
     pub objects: usize,
 }
 
@@ -45,36 +49,39 @@ impl Manifests {
         let served: Vec<&str> = served.lines().collect();
 
         let folder = tempfile::tempdir().unwrap();
-        let (mut all, mut workloads) = (Vec::new(), Vec::new());
+        let (mut all, mut stages) = (Vec::new(), Vec::new());
         for phase in Phase::ALL.into_iter().filter(|phase| *phase != Phase::ServiceMonitors) {
             let mut objects: Vec<&Object> = plan.phase(phase).iter().collect();
             objects.sort_by_key(|object| object.wave());
-            let applied = |object: &&Object| applied(object, &secrets, &served);
-            let every: Vec<Value> = objects.iter().map(applied).collect();
-            let whole = objects.iter().zip(&every).map(|(object, value)| whole(object, value.clone()));
-            write(&folder, &format!("{}.json", phase.number()), whole.collect());
-            workloads.push((phase, objects.iter().filter_map(|object| workload(object)).collect()));
-            all.extend(every);
+            let (first, after): (Vec<&Object>, Vec<&Object>) =
+                objects.iter().partition(|object| object.after.is_none());
+            for (name, objects) in [("first", first), ("after", after)] {
+                if objects.is_empty() {
+                    continue;
+                }
+                let every: Vec<Value> = objects.iter().map(|object| applied(object, &secrets, &served)).collect();
+                let whole = objects.iter().zip(&every).map(|(object, value)| whole(object, value.clone()));
+                let file = write(&folder, &format!("{}-{name}.json", phase.number()), whole.collect());
+                stages.push((file, objects.iter().filter_map(|object| workload(object)).collect()));
+                all.extend(every);
+            }
         }
         let objects = all.len();
-        write(&folder, "all.json", all);
-        Self { folder, workloads, objects }
+        write(&folder, ALL, all);
+        Self { folder, stages, objects }
     }
 
     /// The file of what every deploy applies.
     pub fn all(&self) -> OsString {
-        self.folder.path().join("all.json").into()
-    }
-
-    /// The file of one phase, with the fields that keyboss writes once.
-    pub fn phase(&self, phase: Phase) -> PathBuf {
-        self.folder.path().join(format!("{}.json", phase.number()))
+        self.folder.path().join(ALL).into()
     }
 }
 
-fn write(folder: &tempfile::TempDir, name: &str, items: Vec<Value>) {
+fn write(folder: &tempfile::TempDir, name: &str, items: Vec<Value>) -> PathBuf {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
-    fs::write(folder.path().join(name), list.to_string()).unwrap();
+    let file = folder.path().join(name);
+    fs::write(&file, list.to_string()).unwrap();
+    file
 }
 
 /// What every deploy applies of an object.
