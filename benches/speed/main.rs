@@ -1,5 +1,5 @@
 //! How fast the program is, run as a user runs it, beside kubectl in the same run: start-up, rendering, an unchanged deploy,
-//! a first one, and the time between an object's being ready and the program's telling it.
+//! a first one, and the time from a workload's being ready to the program's saying so.
 //!
 //! Commands take turns, so that a noisy machine is noisy for all. By default the cluster is the rehearsal one, served over
 //! HTTP on loopback; `--cluster` takes that of the current context, in a namespace of its own. `tests/cluster/speed` runs it.
@@ -83,5 +83,5 @@ fn first(settings: &Settings, cluster: &dyn Fn() -> Cluster) {
         contenders.cluster.forget();
     }
     table(&format!("a first deploy to {described}"), &[ours, script]);
-    println!("from an object's last change until keyboss says that it is ready, ms: {}\n", ready::summary(&lags));
+    println!("from when a workload is ready until keyboss says so, ms: {}\n", ready::summary(&lags));
 }
