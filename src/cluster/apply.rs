@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::live::to_value;
 use super::managed_fields::is_owned;
 use super::{Cluster, Fault, call};
+use crate::release::is_as_applied;
 use crate::render::{InitialField, MANAGED_BY, Object, insert};
 
 /// The field manager of every apply.
@@ -60,6 +61,14 @@ impl Cluster {
             value = self.write_initial(&api, name, value, &object.initial).await?;
         }
         Ok(Applied { value, taken })
+    }
+
+    /// Whether an apply would change nothing, by the server's own books. Where they do not say so, a dry run has to tell.
+    pub fn is_as_applied(&self, object: &Object, live: &Value) -> bool {
+        let Some(resource) = self.served.get(&object.id) else { return false };
+        let mut wanted = object.value.clone();
+        wanted["apiVersion"] = json!(resource.api_version);
+        is_as_applied(live, FIELD_MANAGER, wanted)
     }
 
     /// Writes the initial fields that no manager owns, all in one merge patch that holds only while the

@@ -346,7 +346,7 @@ pub(super) fn identity(live: &Value) -> (String, i64) {
     (uid, live["metadata"]["generation"].as_i64().unwrap_or(0))
 }
 
-/// Whether applying changes anything, by asking the server without writing.
+/// Whether applying changes anything, by the server's books, or by asking it without writing.
 ///
 /// # Errors
 /// When the server refuses the object.
@@ -356,5 +356,5 @@ pub(super) async fn would_differ(
     live: Option<&Value>,
 ) -> Result<bool, cluster::Fault> {
     let Some(live) = live else { return Ok(true) };
-    Ok(cluster::differs(live, &cluster.apply(object, true).await?.value))
+    Ok(!cluster.is_as_applied(object, live) && cluster::differs(live, &cluster.apply(object, true).await?.value))
 }

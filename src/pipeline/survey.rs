@@ -1,5 +1,5 @@
-//! What a deploy would change, asked of the server object by object before anything is written: an unchanged deploy
-//! writes nothing, and what the server refuses is known before the first phase.
+//! What a deploy would change, before anything is written: an unchanged deploy writes nothing, and what the server refuses
+//! is known before the first phase. The server is asked about every object that is not there as it was applied last.
 
 use std::collections::BTreeMap;
 
@@ -102,6 +102,9 @@ async fn of_object(prepared: &Prepared, object: &Object) -> Result<Answer, Fault
         return Ok(Answer { change, after: None });
     }
     let missing = object.initial.iter().any(|field| live.pointer(&field.pointer).is_none());
+    if !missing && prepared.cluster.is_as_applied(object, live) {
+        return Ok(Answer { change: Change::Unchanged, after: None });
+    }
     let after = prepared.cluster.apply(object, true).await?.value;
     Ok(match missing || differs(live, &after) {
         true => Answer { change: Change::Changed, after: Some(after) },

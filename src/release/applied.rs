@@ -9,10 +9,9 @@ use serde_json::{Map, Value};
 
 /// The configuration that `manager` last applied to the object; None where it never did.
 pub fn applied_by(object: &Value, manager: &str) -> Option<Value> {
-    let entries = object.pointer("/metadata/managedFields")?.as_array()?;
-    let is_its = |entry: &&Value| entry["manager"] == manager && entry["operation"] == "Apply";
-    let entry = entries.iter().find(is_its)?;
-    let others: Vec<&Value> = entries.iter().filter(|entry| !is_its(entry)).map(|entry| &entry["fieldsV1"]).collect();
+    let (its, others): (Vec<&Value>, Vec<&Value>) = entries(object).partition(|entry| is_apply_of(entry, manager));
+    let entry = its.first()?;
+    let others: Vec<&Value> = others.into_iter().map(|entry| &entry["fieldsV1"]).collect();
     let mut applied = taken(object, &entry["fieldsV1"], &others);
     for field in ["apiVersion", "kind"] {
         applied[field] = object[field].clone();
@@ -22,6 +21,28 @@ pub fn applied_by(object: &Value, manager: &str) -> Option<Value> {
         applied["metadata"]["namespace"] = namespace.clone();
     }
     Some(applied)
+}
+
+/// Whether `manager` would change nothing by applying `wanted`: that is what it applied last, under the same version, and
+/// all of it is still there. A value that the server writes in another way than it came ("1000m", "1") is not seen to be.
+pub fn is_as_applied(object: &Value, manager: &str, mut wanted: Value) -> bool {
+    let mut its = entries(object).filter(|entry| is_apply_of(entry, manager));
+    let is_of_version = |entry: &Value| entry["apiVersion"] == wanted["apiVersion"];
+    if !its.next().is_some_and(is_of_version) || its.next().is_some() {
+        return false;
+    }
+    if let Some(namespace) = object["metadata"].get("namespace") {
+        wanted["metadata"]["namespace"] = namespace.clone();
+    }
+    applied_by(object, manager) == Some(wanted)
+}
+
+fn entries(object: &Value) -> impl Iterator<Item = &Value> {
+    object.pointer("/metadata/managedFields").and_then(Value::as_array).into_iter().flatten()
+}
+
+fn is_apply_of(entry: &Value, manager: &str) -> bool {
+    entry["manager"] == manager && entry["operation"] == "Apply"
 }
 
 /// The part of a value that a set of fields names. An empty set is a leaf: the value as a whole; but where others own

@@ -12,7 +12,7 @@ mod snapshot;
 mod target;
 mod with_sets;
 
-pub use applied::{applied_by, is_named};
+pub use applied::{applied_by, is_as_applied, is_named};
 pub use journal::{Action, Author, Intent, Journal, PhaseEntry, State, Written, since_reset};
 pub use restore::{Step, keep_added_keys, restore, stays};
 pub use retention::expendable;

@@ -25,6 +25,7 @@ mod sim;
 mod stage;
 mod status;
 mod transaction;
+mod unchanged;
 mod upgrade;
 
 /// Half of a rehearsed deploy is JSON that comes and goes.

@@ -1,6 +1,7 @@
 //! Records of releases, as tables.
 
 mod applied;
+mod as_applied;
 mod journal;
 mod restore;
 mod retention;
