@@ -63,8 +63,20 @@ impl Cluster {
         Ok(Applied { value, taken })
     }
 
-    /// Whether an apply would change nothing, by the server's own books. Where they do not say so, a dry run has to tell.
-    pub fn is_as_applied(&self, object: &Object, live: &Value) -> bool {
+    /// What an apply would make of an object that lives; None where it would change nothing. Of most the server's own
+    /// books say so; about the others it is asked by a dry run.
+    ///
+    /// # Errors
+    /// When the server refuses it, or does not answer.
+    pub async fn would_become(&self, object: &Object, live: &Value) -> Result<Option<Value>, Fault> {
+        if self.is_as_applied(object, live) {
+            return Ok(None);
+        }
+        let after = self.apply(object, true).await?.value;
+        Ok(differs(live, &after).then_some(after))
+    }
+
+    fn is_as_applied(&self, object: &Object, live: &Value) -> bool {
         let Some(resource) = self.served.get(&object.id) else { return false };
         let mut wanted = object.value.clone();
         wanted["apiVersion"] = json!(resource.api_version);
@@ -104,7 +116,7 @@ impl Cluster {
 
 /// Whether two states of an object differ in what people mean by it: not in status, nor in what the
 /// server keeps about every write.
-pub fn differs(before: &Value, after: &Value) -> bool {
+fn differs(before: &Value, after: &Value) -> bool {
     essence(before) != essence(after)
 }
 

@@ -27,7 +27,7 @@ mod typed;
 mod watch;
 
 pub use access::{Access, denied};
-pub use apply::{Applied, FIELD_MANAGER, INITIAL_FIELD_MANAGER, Taken, differs, essence};
+pub use apply::{Applied, FIELD_MANAGER, INITIAL_FIELD_MANAGER, Taken, essence};
 pub use clock::Clock;
 pub use connect::{Connection, Target as ContextChoice, choose, connect, connect_in_cluster};
 pub use diagnose::{Evidence, evidence};

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::preconditions::would_differ;
 use super::{Prepared, Refused};
 
 /// Refuses to begin behind phases whose objects are not there exactly as they would be applied.
@@ -21,7 +20,8 @@ pub async fn check(prepared: &Prepared) -> Result<(), Refused> {
             // Its name holds the hash of its template; what counts is that it ran.
             Some(job) if object.id.kind == "Job" => !is_complete(job),
             Some(live) if object.initial.iter().any(|field| live.pointer(&field.pointer).is_none()) => true,
-            _ => would_differ(&prepared.cluster, object, live).await?,
+            Some(live) => prepared.cluster.would_become(object, live).await?.is_some(),
+            None => true,
         };
         if differs {
             reasons.push(format!(

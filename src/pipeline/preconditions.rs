@@ -10,7 +10,7 @@ use super::expected::check_expected;
 use super::home::home;
 use super::secrets::{self, Resolved};
 use super::{Refused, Selection, left_out, lock, obstacles, recorded, reset, rights};
-use crate::cluster::{self, Clock, Cluster, Connection, ContextChoice, Live, call, journals, serve};
+use crate::cluster::{Clock, Cluster, Connection, ContextChoice, Live, call, journals, serve};
 use crate::environment::Environment;
 use crate::release::Journal;
 use crate::render::{KINDS, MANAGED_BY, Object, ObjectId, Phase, Plan, stamp};
@@ -344,17 +344,4 @@ pub(super) fn id(object: &Value) -> ObjectId {
 pub(super) fn identity(live: &Value) -> (String, i64) {
     let uid = live["metadata"]["uid"].as_str().unwrap_or_default().to_owned();
     (uid, live["metadata"]["generation"].as_i64().unwrap_or(0))
-}
-
-/// Whether applying changes anything, by the server's books, or by asking it without writing.
-///
-/// # Errors
-/// When the server refuses the object.
-pub(super) async fn would_differ(
-    cluster: &Cluster,
-    object: &crate::render::Object,
-    live: Option<&Value>,
-) -> Result<bool, cluster::Fault> {
-    let Some(live) = live else { return Ok(true) };
-    Ok(!cluster.is_as_applied(object, live) && cluster::differs(live, &cluster.apply(object, true).await?.value))
 }

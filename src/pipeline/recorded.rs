@@ -53,20 +53,20 @@ async fn read(cluster: &mut Cluster, live: &mut Live, ids: &[ObjectId]) -> Resul
 
 /// What releases recorded: the objects of kinds that the plan lacks, and the Secrets that it lacks.
 fn lacking(plan: &Plan, journals: &[Journal]) -> BTreeSet<ObjectId> {
-    let written: BTreeSet<&ObjectId> =
-        journals.iter().flat_map(|journal| &journal.written).map(|written| &written.id).collect();
+    let held: BTreeSet<&str> = plan.objects().map(|(_, object)| object.id.kind.as_str()).collect();
+    let may_lack = |kind: &str| kind == "Secret" || !held.contains(kind);
+    let written = journals.iter().flat_map(|journal| &journal.written).map(|written| &written.id);
+    let written: BTreeSet<&ObjectId> = written.filter(|id| may_lack(&id.kind)).collect();
     // The names of all objects outlast the record of who wrote them last; of which version they are, only that tells.
     let version = |kind: &str| {
         let of_kind = written.iter().find(|id| id.kind == kind).map(|id| id.api_version.as_str());
         of_kind.or_else(|| KINDS.iter().find(|(_, known)| *known == kind).map(|(version, _)| *version))
     };
     let named = journals.iter().flat_map(|journal| journal.objects.keys()).filter_map(|object| {
-        let (kind, name) = object.split_once(' ')?;
+        let (kind, name) = object.split_once(' ').filter(|(kind, _)| may_lack(kind))?;
         Some(ObjectId { api_version: version(kind)?.to_owned(), kind: kind.to_owned(), name: name.to_owned() })
     });
-    let held: BTreeSet<&str> = plan.objects().map(|(_, object)| object.id.kind.as_str()).collect();
-    let is_lacking = |id: &ObjectId| !held.contains(id.kind.as_str()) || id.kind == "Secret" && plan.get(id).is_none();
-    written.iter().map(|id| (*id).clone()).chain(named).filter(is_lacking).collect()
+    written.iter().map(|id| (*id).clone()).chain(named).filter(|id| plan.get(id).is_none()).collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use futures::StreamExt;
 use serde_json::Value;
 
 use super::{Change, Prepared, Refused, seen};
-use crate::cluster::{Fault, differs};
+use crate::cluster::Fault;
 use crate::readiness::{Memory, Readiness, assess, way_round};
 use crate::render::{Object, ObjectId};
 
@@ -102,14 +102,9 @@ async fn of_object(prepared: &Prepared, object: &Object) -> Result<Answer, Fault
         return Ok(Answer { change, after: None });
     }
     let missing = object.initial.iter().any(|field| live.pointer(&field.pointer).is_none());
-    if !missing && prepared.cluster.is_as_applied(object, live) {
-        return Ok(Answer { change: Change::Unchanged, after: None });
-    }
-    let after = prepared.cluster.apply(object, true).await?.value;
-    Ok(match missing || differs(live, &after) {
-        true => Answer { change: Change::Changed, after: Some(after) },
-        false => Answer { change: Change::Unchanged, after: None },
-    })
+    let after = prepared.cluster.would_become(object, live).await?.or_else(|| missing.then(|| live.clone()));
+    let change = if after.is_some() { Change::Changed } else { Change::Unchanged };
+    Ok(Answer { change, after })
 }
 
 fn has_failed(object: &Object, live: &Value) -> bool {

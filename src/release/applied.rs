@@ -24,7 +24,8 @@ pub fn applied_by(object: &Value, manager: &str) -> Option<Value> {
 }
 
 /// Whether `manager` would change nothing by applying `wanted`: that is what it applied last, under the same version, and
-/// all of it is still there. A value that the server writes in another way than it came ("1000m", "1") is not seen to be.
+/// all of it is still there. Not seen to be is what the books leave out (an empty map is nobody's: `emptyDir: {}`) and what
+/// the server has completed inside of it (a claim template).
 pub fn is_as_applied(object: &Value, manager: &str, mut wanted: Value) -> bool {
     let mut its = entries(object).filter(|entry| is_apply_of(entry, manager));
     let is_of_version = |entry: &Value| entry["apiVersion"] == wanted["apiVersion"];

@@ -76,7 +76,11 @@ async fn act(base: &Face, to: &[&str], what: What, n: u64) {
             tokio::select! {
                 (ended, _) = run(&face, to, &troubled) => match ended {
                     Ok(Ending::Interrupted) => {
-                        // KEDA makes its autoscaler soon after its ScaledObject is back.
+                        // KEDA makes its autoscaler soon after its ScaledObject is back; nothing else is lacking.
+                        let now = scalers(&face);
+                        let lacking: Vec<_> = before.iter().filter(|one| !now.iter().any(|is| is == *one)).collect();
+                        assert!(lacking.iter().all(|one| **one == KEDAS), "{words}: {now:?}");
+                        assert!(now.iter().all(|one| before.contains(&one.as_str())), "{words}: {now:?}");
                         sleep(Duration::from_secs(30)).await;
                         assert_eq!(scalers(&face), before, "{words}: not as it was");
                     }
