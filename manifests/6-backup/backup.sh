@@ -29,7 +29,13 @@ cd "$dir" || fail "$dir cannot be entered"
 exec 9>.lock
 flock --nonblock 9 || fail "another backup is running"
 
-name=keyboss-$(date -u +%Y%m%dT%H%M%SZ)
+# A dump that was taken in this very second keeps its name.
+until
+  name=keyboss-$(date -u +%Y%m%dT%H%M%SZ)
+  [[ ! -e $name.sql.gz ]]
+do
+  sleep 0.2
+done
 dump=.$name.partial contents=.$name.contents.partial
 trap 'rm -f "$dump" "$contents"' EXIT
 trap 'exit 143' TERM INT
@@ -122,7 +128,6 @@ checksum=$(sha256sum "$dump")
 mv "$contents.partial" "$contents"
 sync "$contents"
 
-[[ ! -e $name.sql.gz ]] || fail "$name.sql.gz exists already"
 # A manifest without its dump says nothing; a dump without its manifest would not be known to be whole.
 mv "$contents" "$name.json"
 mv "$dump" "$name.sql.gz"

@@ -153,6 +153,14 @@ fn a_dump_says_what_is_in_it_and_can_be_restored() {
     let dump = ["env", "PROGRESS_SECONDS=0.02", "bash", "/scripts/backup.sh"].map(str::to_owned);
     assert!(world.run_job_as(BACKUP, &dump) && world.log(BACKUP).contains("bytes of the dump are written"));
 
+    // A dump that was taken in the same second, or before the clock was set back, stays as it is.
+    let moments = r"for n in 0 1 2; do date -u -d $n\ seconds +keyboss-%Y%m%dT%H%M%SZ.sql.gz; done";
+    let again =
+        format!("cd /backup; for name in $({moments}); do echo taken >$name; done; exec bash /scripts/backup.sh");
+    assert!(world.run_job_as(BACKUP, &["bash", "-c", &again].map(str::to_owned)), "{}", world.log(BACKUP));
+    let is_taken = |name: &&String| fs::read(world.volume(BACKUP, "backup").join(name)).unwrap() == b"taken\n";
+    assert_eq!(files(&world).iter().filter(is_taken).count(), 3, "{:?}", files(&world));
+
     // Without a standby the primary is asked.
     world.kill(&[ONE]);
     succeeds(&mut world, BACKUP, "141 tables, from postgres-primary");
@@ -169,6 +177,7 @@ fn what_goes_wrong_with_a_dump_costs_no_other() {
 
     // Killed half-way.
     sql(&world, ZERO, "CREATE TABLE noise AS SELECT md5(i::text) FROM generate_series(1, 2000000) i");
+    sql(&world, ZERO, "ALTER TABLE noise OWNER TO saleor");
     world.restarts = false;
     world.start(&[BACKUP]);
     world.until("a half of a dump", |world| files(world).iter().any(|name| name.ends_with(".partial")));
